@@ -1,0 +1,302 @@
+"""What to do: a task, a network, how to train it and what to record.
+
+An `Experiment` is a frozen value. It is validated once, when it is made; it
+travels as JSON; and its `key` names the result on every machine.
+"""
+
+import hashlib
+import json
+import math
+import numbers
+from dataclasses import asdict, dataclass, field, fields, replace
+
+FORMAT = 1
+"""Version of the meaning of an experiment: a part of every key and JSON text."""
+
+TASK_NAMES = ("symmetric", "digits", "idx", "npz")
+FILE_TASKS = ("idx", "npz")
+ACTIVATION_NAMES = (
+    "tanh",
+    "relu",
+    "sigmoid",
+    "linear",
+    "softsign",
+    "softplus",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "hardtanh",
+)
+INIT_NAMES = ("fan_in", "fan_out", "pytorch")
+OUTPUT_NAMES = ("softmax", "sigmoid")
+OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "adadelta")
+BATCH_MODES = ("full", "mini", "single")
+
+MAX_WIDTH = 16_384
+MAX_LAYERS = 32
+
+
+class FieldError(ValueError):
+    """One field of the input is not allowed; the message is one line.
+
+    Attributes: `field` (its name), `value` (as given) and `allowed` (in words).
+    """
+
+    def __init__(self, field: str, value: object, allowed: str):
+        super().__init__(f"{field}: {_shown(value)} is not allowed; use {allowed}")
+        self.field, self.value, self.allowed = field, value, allowed
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _set(obj: object, name: str, value: object) -> None:
+    object.__setattr__(obj, name, value)
+
+
+def _choice(obj: object, name: str, allowed: tuple[str, ...]) -> None:
+    value = getattr(obj, name)
+    if not isinstance(value, str) or value not in allowed:
+        raise FieldError(name, value, "one of " + ", ".join(allowed))
+
+
+def _integer(obj: object, name: str, low: int, high: int) -> None:
+    value = getattr(obj, name)
+    whole = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not whole or not math.isfinite(value) or value != int(value) or not low <= value <= high:
+        raise FieldError(name, value, f"a whole number from {low} to {high}")
+    _set(obj, name, int(value))
+
+
+def _number(obj: object, name: str, low: float, high: float, low_included: bool = False) -> None:
+    value = getattr(obj, name)
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    above = real and (value > low or (low_included and value == low))
+    if not above or not value <= high:
+        edge = "from" if low_included else "above"
+        raise FieldError(name, value, f"a number {edge} {low:g} and at most {high:g}")
+    _set(obj, name, float(value))
+
+
+@dataclass(frozen=True)
+class Task:
+    """The data: which task, how it is split, and its own options.
+
+    `gamma` softens the labels of the symmetric task; `path` is the folder of
+    `idx` or the file of `npz`. A `train_fraction` of 1 leaves no test set.
+    """
+
+    name: str = "symmetric"
+    train_fraction: float = 0.8
+    split_seed: int = 0
+    gamma: float | None = None
+    path: str | None = None
+
+    def __post_init__(self):
+        _choice(self, "name", TASK_NAMES)
+        _number(self, "train_fraction", 0, 1)
+        _integer(self, "split_seed", 0, 2**32 - 1)
+        self._check_gamma()
+        self._check_path()
+
+    def _check_gamma(self) -> None:
+        if self.gamma is None:
+            return
+        if self.name != "symmetric":
+            raise FieldError("gamma", self.gamma, f"none: task {self.name} has no soft labels")
+        _number(self, "gamma", 0, 1e6)
+
+    def _check_path(self) -> None:
+        wanted = self.name in FILE_TASKS
+        if wanted and not (isinstance(self.path, str) and self.path.strip()):
+            raise FieldError("path", self.path, f"the path of the data for task {self.name}")
+        if not wanted and self.path is not None:
+            raise FieldError("path", self.path, f"none: task {self.name} reads no file")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The hidden layers, e.g. `"10-7-5-4-3"`, and what all of them share.
+
+    The output layer follows from the task: `softmax` over its classes, or one
+    `sigmoid` unit where there are two. Initialisations: `fan_in` and `fan_out`
+    draw from a normal truncated at two standard deviations, std 1/sqrt(fan_in)
+    or 1/sqrt(fan_out), with zero biases; `pytorch` is the default of
+    `torch.nn.Linear`.
+    """
+
+    layers: str = "10-7-5-4-3"
+    activation: str = "tanh"
+    init: str = "fan_in"
+    output: str = "softmax"
+
+    def __post_init__(self):
+        _set(self, "layers", _canonical_layers(self.layers))
+        _choice(self, "activation", ACTIVATION_NAMES)
+        _choice(self, "init", INIT_NAMES)
+        _choice(self, "output", OUTPUT_NAMES)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return tuple(int(part) for part in self.layers.split("-"))
+
+
+def _canonical_layers(text: object) -> str:
+    allowed = (
+        f"widths from 1 to {MAX_WIDTH} joined by single dashes, at most {MAX_LAYERS}"
+        " of them, such as 10-7-5-4-3"
+    )
+    if not isinstance(text, str):
+        raise FieldError("layers", text, allowed)
+    parts = [part.strip() for part in text.split("-")]
+    good = all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
+    if not good or len(parts) > MAX_LAYERS:
+        raise FieldError("layers", text, allowed)
+    widths = [int(part) for part in parts]
+    if not all(1 <= width <= MAX_WIDTH for width in widths):
+        raise FieldError("layers", text, allowed)
+    return "-".join(str(width) for width in widths)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the ensemble is trained.
+
+    Batch modes: `full` (one step per epoch), `mini` (`batch_size` examples a
+    step, reshuffled each epoch for every replicate; the last batch of an epoch
+    may be smaller) and `single` (one example a step). `momentum` counts for the
+    optimizer of that name only. With `resample_split` every replicate draws its
+    own train/test split.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 4e-4
+    momentum: float = 0.9
+    batch_mode: str = "mini"
+    batch_size: int = 256
+    epochs: int = 8000
+    replicates: int = 10
+    seed: int = 0
+    resample_split: bool = False
+
+    def __post_init__(self):
+        _choice(self, "optimizer", OPTIMIZER_NAMES)
+        _number(self, "learning_rate", 0, 1000)
+        _number(self, "momentum", 0, 0.9999, low_included=True)
+        _choice(self, "batch_mode", BATCH_MODES)
+        _integer(self, "batch_size", 1, 1_000_000)
+        _integer(self, "epochs", 1, 1_000_000)
+        _integer(self, "replicates", 1, 1000)
+        _integer(self, "seed", 0, 2**32 - 1)
+        if not isinstance(self.resample_split, bool):
+            raise FieldError("resample_split", self.resample_split, "true or false")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is kept: `checkpoints` log-spaced epochs, epoch 0 and the last included."""
+
+    checkpoints: int = 60
+
+    def __post_init__(self):
+        _integer(self, "checkpoints", 2, 1000)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that determines a run, and nothing else."""
+
+    task: Task = field(default_factory=Task)
+    network: Network = field(default_factory=Network)
+    training: Training = field(default_factory=Training)
+    recording: Recording = field(default_factory=Recording)
+
+    def __post_init__(self):
+        for name, kind in _SECTIONS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise FieldError(name, getattr(self, name), f"a {kind.__name__}")
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The recorded epochs, rising."""
+        return log_epochs(self.training.epochs, self.recording.checkpoints)
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits, the same for equal experiments on every machine.
+
+        Fields without influence on the result (the batch size of full-batch
+        training, say) do not count.
+        """
+        parts = {"format": FORMAT} | asdict(self._canonical())
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _canonical(self) -> "Experiment":
+        training = self.training
+        if training.batch_mode != "mini":
+            training = replace(training, batch_size=1)
+        if training.optimizer != "momentum":
+            training = replace(training, momentum=0.0)
+        return replace(self, training=training)
+
+    def to_json(self) -> str:
+        """Indented JSON, read back by `from_json` to an equal experiment."""
+        return json.dumps({"format": FORMAT} | asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Experiment":
+        """The experiment in `text`; absent fields take their defaults.
+
+        Raises FieldError for text that is no JSON object, an unknown format or
+        field, and any value a field does not allow.
+        """
+        content = _json_object(text)
+        if content.pop("format", FORMAT) != FORMAT:
+            raise FieldError("format", json.loads(text)["format"], str(FORMAT))
+        _refuse_unknown(content, tuple(_SECTIONS), "")
+        return cls(**{name: _section(name, value) for name, value in content.items()})
+
+
+_SECTIONS = {"task": Task, "network": Network, "training": Training, "recording": Recording}
+
+
+def _json_object(text: str) -> dict:
+    try:
+        content = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FieldError("experiment", text, f"JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise FieldError("experiment", text, "a JSON object")
+    return content
+
+
+def _section(name: str, value: object):
+    if not isinstance(value, dict):
+        raise FieldError(name, value, "a JSON object")
+    kind = _SECTIONS[name]
+    _refuse_unknown(value, tuple(f.name for f in fields(kind)), name + ".")
+    return kind(**value)
+
+
+def _refuse_unknown(content: dict, known: tuple[str, ...], prefix: str) -> None:
+    for name in content:
+        if name not in known:
+            raise FieldError(prefix + name, content[name], "only the fields " + ", ".join(known))
+
+
+def log_epochs(last: int, count: int) -> tuple[int, ...]:
+    """Epoch 0, then `count - 1` epochs spaced evenly in log from 1 to `last`.
+
+    Whole numbers, each once: while the log spacing is finer than one epoch the
+    epochs run 1, 2, 3, ... and the rest is spaced over what remains. There are
+    `last + 1` of them where that is fewer.
+    """
+    chosen = [0, 1]
+    for left in range(min(count, last + 1) - 2, 0, -1):
+        geometric = chosen[-1] * (last / chosen[-1]) ** (1 / left)
+        chosen.append(max(chosen[-1] + 1, round(geometric)))
+    return tuple(chosen if count > 2 else sorted({0, last}))
