@@ -1,0 +1,166 @@
+"""The command line: `python -m ibcore run | plane | presets`."""
+
+import argparse
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ibcore.estimators import ESTIMATORS, Estimator, from_dict
+from ibcore.experiment import Experiment, FieldError
+from ibcore.plane import information_plane
+from ibcore.presets import PRESETS, changed, parsed_changes
+from ibcore.run import SAMPLES, Run
+from ibcore.store import Store
+from ibcore.training import Progress
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out the command line; errors of input are one line and exit status 2."""
+    warnings.showwarning = _one_line
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except FieldError as error:
+        print(f"ibcore: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"ibcore: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
+
+
+def _one_line(message, *_args, **_kwargs) -> None:
+    print(f"ibcore: {message}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ibcore", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="train an experiment; writes run.npz, plane.csv and more")
+    run.add_argument("experiment", help="an experiment's .json file, or the name of a preset")
+    run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", dest="changes")
+    run.add_argument("--out", required=True, type=Path, metavar="DIR")
+    run.add_argument("--device", default="auto")
+    _add_estimator(run)
+    run.set_defaults(command=_run)
+
+    plane = commands.add_parser("plane", help="the information plane of a run, as CSV")
+    plane.add_argument("run", type=Path, metavar="RUN.npz")
+    plane.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_estimator(plane)
+    plane.set_defaults(command=_plane)
+
+    presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
+    presets.add_argument("name", nargs="?")
+    presets.set_defaults(command=_presets)
+    return parser
+
+
+def _add_estimator(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("estimator (the preset's, else 30 bins on [-1, 1])")
+    group.add_argument("--estimator", choices=ESTIMATORS)
+    group.add_argument("--n-bins", type=int)
+    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer")
+    group.add_argument("--width", type=float)
+    group.add_argument("--variance", type=float)
+    group.add_argument("--samples", choices=SAMPLES, default="all")
+
+
+def _estimator(options: argparse.Namespace, default: Estimator | None) -> Estimator:
+    given = {name: getattr(options, name) for name in ("n_bins", "width", "variance")}
+    given |= {"limits": _limits(options.limits)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.estimator is None and not given and default is not None:
+        return default
+    family = options.estimator or ("kde" if "variance" in given else "binning")
+    return from_dict({"family": family} | given)
+
+
+def _limits(words: list[str] | None) -> str | list[float] | None:
+    if words is None or words in (["range"], ["layer"]):
+        return words[0] if words else None
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        raise FieldError("limits", " ".join(words), "two numbers, range or layer") from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    experiment, default = _experiment(options.experiment)
+    experiment = changed(experiment, parsed_changes(options.changes))
+    estimator = _estimator(options, default)
+    options.out.mkdir(parents=True, exist_ok=True)
+    run = _train(experiment, options.device)
+    (options.out / "experiment.json").write_text(experiment.to_json() + "\n")
+    run.save(options.out / "run.npz")
+    _write_plane(run, estimator, options.samples, options.out / "plane.csv")
+    _name_divergence(run)
+    if not run.complete:
+        print(
+            f"stopped at epoch {run.epochs[-1]}; the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def _experiment(name: str) -> tuple[Experiment, Estimator | None]:
+    if name in PRESETS:
+        return PRESETS[name].experiment, PRESETS[name].estimator
+    path = Path(name)
+    if not path.is_file():
+        allowed = "a .json file or one of " + ", ".join(PRESETS)
+        raise FieldError("experiment", name, allowed)
+    return Experiment.from_json(path.read_text()), None
+
+
+def _train(experiment: Experiment, device: str) -> Run:
+    interrupts: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        with tqdm(total=experiment.training.epochs, unit="epoch") as bar:
+
+            def progress(p: Progress) -> None:
+                bar.update(p.epoch - bar.n)
+
+            return Store().train(
+                experiment,
+                progress=progress,
+                should_stop=lambda: bool(interrupts),
+                device=device,
+            )
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _name_divergence(run: Run) -> None:
+    for replicate, epoch in enumerate(run.diverged):
+        if epoch >= 0:
+            print(f"replicate {replicate} diverged at epoch {epoch}", file=sys.stderr)
+
+
+def _plane(options: argparse.Namespace) -> int:
+    run = Run.load(options.run)
+    _write_plane(run, _estimator(options, None), options.samples, options.out or sys.stdout)
+    return 0
+
+
+def _write_plane(run: Run, estimator: Estimator, samples: str, out) -> None:
+    information_plane(run, estimator, samples=samples).to_csv(out, index=False)
+
+
+def _presets(options: argparse.Namespace) -> int:
+    if options.name is None:
+        for preset in PRESETS.values():
+            print(f"{preset.name:16} {preset.title}. {preset.source}")
+        return 0
+    if options.name not in PRESETS:
+        raise FieldError("preset", options.name, "one of " + ", ".join(PRESETS))
+    print(PRESETS[options.name].experiment.to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Ensembles of R fully connected networks, trained and evaluated side by side.
+
+Every parameter carries a leading replicate axis and activations are kept
+feature-major, (R, D, N): one batched product per layer serves all replicates,
+and the samples, the longest axis, lie contiguous in memory.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ibcore.experiment import FieldError, Network
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda a: a,
+    "softsign": F.softsign,
+    "softplus": F.softplus,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "hardtanh": F.hardtanh,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """The parameters of R networks and what turns them into activations.
+
+    `weights[l]` is (R, D_out, D_in) and `biases[l]` is (R, D_out, 1).
+    """
+
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    activation: str
+    output: str
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All weights, then all biases."""
+        return [*self.weights, *self.biases]
+
+
+def layer_sizes(network: Network, n_inputs: int, n_classes: int) -> tuple[int, ...]:
+    """D_0 .. D_L: the inputs, the hidden layers, the output layer.
+
+    Raises FieldError for a sigmoid output where there are not two classes.
+    """
+    if network.output == "sigmoid" and n_classes != 2:
+        raise FieldError("output", "sigmoid", f"softmax: the task has {n_classes} classes, not 2")
+    outputs = 1 if network.output == "sigmoid" else n_classes
+    return (n_inputs, *network.widths, outputs)
+
+
+def n_parameters(sizes: tuple[int, ...]) -> int:
+    """Weights and biases of one network with the layer sizes D_0 .. D_L."""
+    return sum((d_in + 1) * d_out for d_in, d_out in pairwise(sizes))
+
+
+def initialise(network: Network, sizes: tuple[int, ...], replicates: int, seed: int) -> Ensemble:
+    """The ensemble before training.
+
+    Replicate r draws from a generator of its own, seeded by (seed, r): it stays
+    the same network when more replicates are asked for.
+    """
+    draws = [_draw_network(network.init, sizes, _generator(seed, r)) for r in range(replicates)]
+    stacked = [torch.stack(tensors) for tensors in zip(*draws, strict=True)]
+    return Ensemble(
+        weights=tuple(stacked[0::2]),
+        biases=tuple(bias.unsqueeze(-1) for bias in stacked[1::2]),
+        activation=network.activation,
+        output=network.output,
+    )
+
+
+def _generator(seed: int, replicate: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, replicate]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def _draw_network(init: str, sizes: tuple[int, ...], generator: torch.Generator) -> list[Tensor]:
+    tensors = []
+    for d_in, d_out in pairwise(sizes):
+        tensors.extend(INITIALISATIONS[init](d_in, d_out, generator))
+    return tensors
+
+
+def _truncated(std: float, d_in: int, d_out: int, generator: torch.Generator):
+    weight = torch.empty(d_out, d_in)
+    torch.nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=generator)
+    return weight, torch.zeros(d_out)
+
+
+def _fan_in(d_in: int, d_out: int, generator: torch.Generator):
+    return _truncated(1 / math.sqrt(d_in), d_in, d_out, generator)
+
+
+def _fan_out(d_in: int, d_out: int, generator: torch.Generator):
+    return _truncated(1 / math.sqrt(d_out), d_in, d_out, generator)
+
+
+def _pytorch(d_in: int, d_out: int, generator: torch.Generator):
+    bound = 1 / math.sqrt(d_in)
+    return (
+        torch.empty(d_out, d_in).uniform_(-bound, bound, generator=generator),
+        torch.empty(d_out).uniform_(-bound, bound, generator=generator),
+    )
+
+
+INITIALISATIONS: dict[str, Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]] = {
+    "fan_in": _fan_in,
+    "fan_out": _fan_out,
+    "pytorch": _pytorch,
+}
+
+
+def logits(ensemble: Ensemble, x: Tensor) -> Tensor:
+    """The output layer before its softmax or sigmoid, (R, D_L, N).
+
+    x is (R, D_0, N), or (D_0, N) where all replicates see the same samples.
+    """
+    return _pre_output(ensemble, x, [])
+
+
+def forward(ensemble: Ensemble, x: Tensor) -> list[Tensor]:
+    """Every layer's activations T_1 .. T_L, each (R, D_l, N).
+
+    T_L are the output probabilities: the softmax over classes, or the sigmoid.
+    """
+    layers: list[Tensor] = []
+    z = _pre_output(ensemble, x, layers)
+    layers.append(torch.softmax(z, dim=1) if ensemble.output == "softmax" else torch.sigmoid(z))
+    return layers
+
+
+def _pre_output(ensemble: Ensemble, x: Tensor, hidden: list[Tensor]) -> Tensor:
+    act = ACTIVATIONS[ensemble.activation]
+    for weight, bias in zip(ensemble.weights[:-1], ensemble.biases[:-1], strict=True):
+        x = act(_affine(weight, bias, x))
+        hidden.append(x)
+    return _affine(ensemble.weights[-1], ensemble.biases[-1], x)
+
+
+def _affine(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    if x.dim() == 3:
+        return torch.baddbmm(bias, weight, x)
+    # Samples shared by all replicates: one wide product instead of R small ones.
+    replicates, d_out, d_in = weight.shape
+    return torch.addmm(bias.reshape(-1, 1), weight.reshape(-1, d_in), x).view(
+        replicates, d_out, x.shape[-1]
+    )
+
+
+def example_losses(z: Tensor, y: Tensor, output: str) -> Tensor:
+    """Cross-entropy of each example in nats, (R, N), from logits z and labels y (R, N)."""
+    if output == "softmax":
+        return F.cross_entropy(z, y, reduction="none")
+    return F.binary_cross_entropy_with_logits(z.squeeze(1), y.to(z.dtype), reduction="none")
+
+
+def predictions(z: Tensor, output: str) -> Tensor:
+    """The predicted class of each example, (R, N), from logits z."""
+    return z.argmax(dim=1) if output == "softmax" else (z.squeeze(1) > 0).long()

@@ -1,0 +1,136 @@
+"""A run seen through an estimator: where every layer lies in the information plane."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ibcore.estimators import ESTIMATORS, Estimator, Information
+from ibcore.experiment import FieldError
+from ibcore.run import Run
+
+_BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
+
+
+def information_plane(run: Run, estimator: Estimator, *, samples: str = "all") -> pd.DataFrame:
+    """I(X;T) and I(T;Y) of every layer, epoch and replicate, in bits.
+
+    Columns: epoch, layer (1..L), replicate, i_xt, i_ty, then h_t and the bounds
+    where the estimator has them, and saturated. A replicate that diverged has no
+    rows from then on. One checkpoint's activations are in memory at a time.
+    Raises FieldError for unknown samples, ValueError naming layer and epoch for
+    activations that are not finite.
+    """
+    value = getattr(estimator, estimator.parameter)
+    table = information_curves(run, estimator, [value], samples=samples)
+    return table.drop(columns=estimator.parameter)
+
+
+def information_curves(
+    run: Run,
+    estimator: Estimator | str,
+    values: Sequence[float] | None = None,
+    *,
+    samples: str = "all",
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """`information_plane` at every value of the estimator's parameter, in one pass.
+
+    `estimator` is an estimator or the name of a family; `values` are those of
+    its `parameter` (n_bins, width or variance), by default its whole ladder. The
+    table has one more column, of that name. `progress` hears (done, all)
+    checkpoints.
+    """
+    estimator = as_estimator(estimator)
+    per_layer = fitted(run, estimator, samples=samples)
+    values = estimator.default_ladder if values is None else values
+    tables = []
+    for k in range(len(run.epochs)):
+        tables.append(checkpoint_curves(run, k, per_layer, values, samples=samples))
+        if progress is not None:
+            progress(k + 1, len(run.epochs))
+    return pd.concat(tables, ignore_index=True)
+
+
+def as_estimator(estimator: Estimator | str) -> Estimator:
+    """The estimator itself, or the default one of the family with that name."""
+    if not isinstance(estimator, str):
+        return estimator
+    if estimator not in ESTIMATORS:
+        raise FieldError("estimator", estimator, "one of " + ", ".join(ESTIMATORS))
+    return ESTIMATORS[estimator]()
+
+
+def fitted(run: Run, estimator: Estimator, *, samples: str = "all") -> tuple[Estimator, ...]:
+    """One estimator per layer, with limits that depend on the run made numbers.
+
+    Limits "range" become the smallest and largest activation over all layers,
+    epochs and sound replicates (Saxe et al. 2018, section 2), "layer" the same
+    within each layer. Other estimators serve every layer as they are.
+    """
+    if not getattr(estimator, "needs_range", False):
+        return (estimator,) * run.n_layers
+    return with_limits(estimator, activation_range(run, samples=samples))
+
+
+def with_limits(estimator: Estimator, ranges: np.ndarray) -> tuple[Estimator, ...]:
+    """One estimator per layer with its limits taken from `ranges` (L, 2)."""
+    if estimator.limits == "range":
+        ranges = np.broadcast_to([ranges[:, 0].min(), ranges[:, 1].max()], ranges.shape)
+    # A constant layer lies in one bin whatever the limits; they must only rise.
+    pairs = [(low, high if high > low else low + 1.0) for low, high in ranges.tolist()]
+    return tuple(replace(estimator, limits=pair) for pair in pairs)
+
+
+def activation_range(run: Run, *, samples: str = "all") -> np.ndarray:
+    """Smallest and largest activation of every layer over the whole run, (L, 2)."""
+    lows, highs = [], []
+    for k in range(len(run.epochs)):
+        layers = sound_activations(run, k, samples=samples)
+        lows.append([t.min(initial=np.inf) for t in layers])
+        highs.append([t.max(initial=-np.inf) for t in layers])
+    return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)], axis=1).astype(float)
+
+
+def sound_activations(run: Run, k: int, *, samples: str = "all") -> list[np.ndarray]:
+    """T_1 .. T_L at checkpoint k of the replicates that had not diverged.
+
+    Raises ValueError naming layer and epoch where a value is not finite.
+    """
+    layers = [t[run.sound(k)] for t in run.activations(k, samples)]
+    for layer, t in enumerate(layers, start=1):
+        if not np.isfinite(t).all():
+            raise ValueError(
+                f"activations of layer {layer} at epoch {run.epochs[k]} are not finite"
+            )
+    return layers
+
+
+def checkpoint_curves(
+    run: Run,
+    k: int,
+    per_layer: Sequence[Estimator],
+    values: Sequence[float],
+    *,
+    samples: str = "all",
+) -> pd.DataFrame:
+    """The rows of `information_curves` that belong to checkpoint k."""
+    replicates = np.flatnonzero(run.sound(k))
+    y = run.labels(samples)
+    y = y if samples == "all" else y[replicates]
+    tables = []
+    for layer, t in enumerate(sound_activations(run, k, samples=samples), start=1):
+        estimator = per_layer[layer - 1]
+        ladder = estimator.ladder(t, y, values) if len(replicates) else []
+        for value, information in zip(values, ladder, strict=False):
+            rows = {"epoch": run.epochs[k], "layer": layer, "replicate": replicates}
+            rows |= {estimator.parameter: value} | _columns(information)
+            tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _columns(information: Information) -> dict[str, np.ndarray]:
+    names = ("i_xt", "i_ty", "h_t", *_BOUNDS, "saturated")
+    found = {name: getattr(information, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}

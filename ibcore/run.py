@@ -1,0 +1,390 @@
+"""A run: what was done, and the weights and losses at every recorded epoch.
+
+A run keeps weights, not activations; these are recomputed one checkpoint at a
+time by a forward pass.
+"""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ibcore.experiment import FORMAT, Experiment, FieldError
+from ibcore.networks import Ensemble, forward, layer_sizes
+from ibcore.tasks import Dataset, load, replicate_splits
+from ibcore.training import (
+    Checkpoint,
+    Progress,
+    Stopped,
+    Trainer,
+    fitting_threads,
+    resolve_device,
+    stream,
+)
+
+SAMPLES = ("all", "train", "test")
+_MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+_MAX_BYTES = 4_000_000_000
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+)
+
+
+def run_key(experiment: Experiment, fingerprint: str) -> str:
+    """The experiment's key; where the data come from a file, their fingerprint too."""
+    return experiment.key + (f"-{fingerprint}" if experiment.task.path is not None else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An experiment and its K checkpoints.
+
+    `epochs` is (K,); `weights[l]` is (K, R, D_out, D_in), `biases[l]` is
+    (K, R, D_out); losses (nats) and accuracies are (K, R), those of the test set
+    None where there is none. `diverged` (R,) is the epoch by which a replicate's
+    numbers were no longer finite, -1 for those that stayed sound. `fingerprint`
+    identifies the data. A run with fewer checkpoints than its experiment records
+    is partial (`complete` is False).
+    """
+
+    experiment: Experiment
+    fingerprint: str
+    epochs: np.ndarray
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    train_loss: np.ndarray
+    train_accuracy: np.ndarray
+    test_loss: np.ndarray | None
+    test_accuracy: np.ndarray | None
+    diverged: np.ndarray
+
+    @classmethod
+    def from_checkpoints(
+        cls, experiment: Experiment, fingerprint: str, checkpoints: Sequence[Checkpoint]
+    ) -> "Run":
+        """The run so far; raises ValueError where there is no checkpoint."""
+        if not checkpoints:
+            raise ValueError("a run needs at least one checkpoint")
+
+        def stacked(name: str):
+            values = [getattr(c, name) for c in checkpoints]
+            return None if values[0] is None else np.stack(values)
+
+        def layers(name: str):
+            per_layer = zip(*(getattr(c, name) for c in checkpoints), strict=True)
+            return tuple(np.stack(values) for values in per_layer)
+
+        return cls(
+            experiment,
+            fingerprint,
+            np.array([c.epoch for c in checkpoints]),
+            layers("weights"),
+            layers("biases"),
+            *(stacked(name) for name in _MEASURES),
+            checkpoints[-1].diverged,
+        )
+
+    @property
+    def key(self) -> str:
+        """See `run_key`."""
+        return run_key(self.experiment, self.fingerprint)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every epoch that the experiment records is there."""
+        return len(self.epochs) == len(self.experiment.epochs)
+
+    @property
+    def n_layers(self) -> int:
+        """L, the output layer included."""
+        return len(self.weights)
+
+    @property
+    def n_replicates(self) -> int:
+        """R."""
+        return self.weights[0].shape[1]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data, loaded when first asked for.
+
+        Raises ValueError where they are no longer those the run was trained on.
+        """
+        dataset = load(self.experiment.task)
+        if dataset.fingerprint != self.fingerprint:
+            raise ValueError(
+                f"task: the data of {self.experiment.task.name} have changed since this run"
+            )
+        return dataset
+
+    @cached_property
+    def _splits(self) -> tuple[np.ndarray, np.ndarray]:
+        return replicate_splits(self.dataset, self.experiment.task, self.experiment.training)
+
+    def __getstate__(self) -> dict:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def sound(self, k: int) -> np.ndarray:
+        """Which replicates (R,) had not diverged at checkpoint k."""
+        return (self.diverged < 0) | (self.diverged > self.epochs[k])
+
+    def ensemble(self, k: int) -> Ensemble:
+        """The networks at checkpoint k."""
+        network = self.experiment.network
+        return Ensemble(
+            tuple(torch.from_numpy(w[k]) for w in self.weights),
+            tuple(torch.from_numpy(b[k]).unsqueeze(-1) for b in self.biases),
+            network.activation,
+            network.output,
+        )
+
+    @torch.no_grad()
+    def activations(self, k: int, samples: str = "all") -> list[np.ndarray]:
+        """T_1 .. T_L at checkpoint k, each (R, N, D_l) float32.
+
+        `samples` is all, train or test; with a split per replicate every row
+        of the result has its own. Raises FieldError for other samples, or for
+        the test set where there is none.
+        """
+        index = self.sample_index(samples)
+        x = self.dataset.x.reshape(len(self.dataset.x), -1)
+        if index is None:
+            inputs = torch.tensor(x.T)
+        elif self.experiment.training.resample_split:
+            inputs = torch.tensor(x[index].transpose(0, 2, 1))
+        else:
+            inputs = torch.tensor(x[index[0]].T)
+        layers = forward(self.ensemble(k), inputs)
+        return [t.transpose(1, 2).contiguous().numpy() for t in layers]
+
+    def sample_index(self, samples: str) -> np.ndarray | None:
+        """The rows (R, n) of the data that `samples` names, None for all of them."""
+        if samples not in SAMPLES:
+            raise FieldError("samples", samples, "one of " + ", ".join(SAMPLES))
+        if samples == "all":
+            return None
+        index = self._splits[SAMPLES.index(samples) - 1]
+        if index.shape[1] == 0:
+            raise FieldError("samples", samples, "all or train: the run has no test set")
+        return index
+
+    def labels(self, samples: str = "all") -> np.ndarray:
+        """Y, or p(y|x) where it is known, for the samples of `activations`.
+
+        (N,) or (N, C) for all samples; with a leading replicate axis otherwise.
+        """
+        soft = self.dataset.p_y_given_x
+        y = self.dataset.y if soft is None else soft
+        index = self.sample_index(samples)
+        return y if index is None else y[index]
+
+    def history(self) -> pd.DataFrame:
+        """Losses (nats) and accuracies, one row per epoch and replicate still sound."""
+        rows = np.stack([self.sound(k) for k in range(len(self.epochs))])
+        k, replicate = np.nonzero(rows)
+        columns = {"epoch": self.epochs[k], "replicate": replicate}
+        for name in _MEASURES:
+            values = getattr(self, name)
+            if values is not None:
+                columns[name] = values[k, replicate].astype(float)
+        return pd.DataFrame(columns)
+
+    def save(self, file: str | Path | BinaryIO) -> None:
+        """Write the run as compressed .npz: arrays, and JSON for the rest; no pickle."""
+        arrays = {"epochs": self.epochs, "diverged": self.diverged}
+        arrays |= {f"w{i + 1}": w for i, w in enumerate(self.weights)}
+        arrays |= {f"b{i + 1}": b for i, b in enumerate(self.biases)}
+        arrays |= {n: getattr(self, n) for n in _MEASURES if getattr(self, n) is not None}
+        meta = {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "experiment": json.loads(self.experiment.to_json()),
+        }
+        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` writes."""
+        buffer = io.BytesIO()
+        self.save(buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, file: str | Path | BinaryIO) -> "Run":
+        """Read what `save` wrote.
+
+        Raises ValueError, in one line, for a file that is no run, is damaged,
+        holds pickled objects, or does not fit its own experiment.
+        """
+        try:
+            return _run_from_arrays(_read_arrays(file))
+        except FileNotFoundError:
+            raise ValueError(f"run file: {str(file)!r} does not exist") from None
+        except _UNREADABLE:
+            raise ValueError("run file: it is damaged or no .npz file") from None
+
+
+def _read_arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _MAX_BYTES:
+        raise ValueError(f"run file: it unpacks to {size:,} bytes, more than {_MAX_BYTES:,}")
+    if hasattr(file, "seek"):
+        file.seek(0)
+    with np.load(file, allow_pickle=False) as content:
+        return {name: _read_array(content, name) for name in content.files}
+
+
+def _read_array(content, name: str) -> np.ndarray:
+    try:
+        return content[name]
+    except ValueError as error:
+        reason = "holds pickled objects" if "pickle" in str(error) else "is damaged"
+        raise ValueError(f"run file: the array {name!r} {reason}") from None
+
+
+def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
+    meta = _read_meta(arrays)
+    experiment = Experiment.from_json(json.dumps(meta["experiment"]))
+    n_layers = len(experiment.network.widths) + 1
+    wanted = ["epochs", "diverged", "train_loss", "train_accuracy"]
+    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_layers)]
+    missing = [name for name in wanted if name not in arrays]
+    if missing:
+        raise ValueError(f"run file: the array {missing[0]} is missing")
+    run = Run(
+        experiment,
+        str(meta["fingerprint"]),
+        arrays["epochs"],
+        tuple(arrays[f"w{i + 1}"] for i in range(n_layers)),
+        tuple(arrays[f"b{i + 1}"] for i in range(n_layers)),
+        *(arrays.get(name) for name in _MEASURES),
+        arrays["diverged"],
+    )
+    _check_shapes(run)
+    return run
+
+
+def _read_meta(arrays: dict[str, np.ndarray]) -> dict:
+    try:
+        meta = json.loads(str(arrays["meta"][()]))
+        if meta["format"] != FORMAT:
+            raise ValueError(f"run file: format {meta['format']} is not {FORMAT}")
+        meta["experiment"], meta["fingerprint"]
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError("run file: it holds no experiment, so it is no run") from None
+    return meta
+
+
+def _check_shapes(run: Run) -> None:
+    """Refuse arrays that do not fit the experiment or are not finite where they must be."""
+    training, n_saved = run.experiment.training, len(run.epochs)
+    if tuple(run.epochs) != run.experiment.epochs[:n_saved] or n_saved == 0:
+        raise ValueError("run file: epochs are not those of its experiment")
+    lead = (n_saved, training.replicates)
+    n_classes = run.weights[-1].shape[2] if run.weights[-1].ndim == 4 else 0
+    n_inputs = run.weights[0].shape[-1] if run.weights[0].ndim == 4 else 0
+    sigmoid = run.experiment.network.output == "sigmoid"
+    sizes = layer_sizes(run.experiment.network, n_inputs, 2 if sigmoid else n_classes)
+    for i, (weight, bias) in enumerate(zip(run.weights, run.biases, strict=True)):
+        _expect(f"w{i + 1}", weight, (*lead, sizes[i + 1], sizes[i]))
+        _expect(f"b{i + 1}", bias, (*lead, sizes[i + 1]))
+    for name in _MEASURES:
+        if getattr(run, name) is not None:
+            _expect(name, getattr(run, name), lead)
+    _expect("diverged", run.diverged, (training.replicates,))
+    _check_finite(run)
+
+
+def _expect(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype.kind not in "fi":
+        raise ValueError(f"run file: {name} has shape {array.shape}, its experiment needs {shape}")
+
+
+def _check_finite(run: Run) -> None:
+    for k, epoch in enumerate(run.epochs):
+        for layer, parameters in enumerate(zip(run.weights, run.biases, strict=True), start=1):
+            if not all(np.isfinite(p[k][run.sound(k)]).all() for p in parameters):
+                raise ValueError(
+                    f"run file: the weights of layer {layer} at epoch {epoch} are not finite"
+                )
+
+
+class Journal(Protocol):
+    """Where a training keeps what it has, so that it can be continued."""
+
+    def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
+        """The last saved state, if any, and the checkpoints saved, in unbroken order."""
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Keep one checkpoint."""
+
+    def save_state(self, trainer: Trainer, *, now: bool) -> None:
+        """Keep the trainer's state: at once, or when enough time has passed."""
+
+
+def train(
+    experiment: Experiment,
+    *,
+    dataset: Dataset | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    device: str = "auto",
+    journal: Journal | None = None,
+) -> Run:
+    """Train the experiment's ensemble and return its run.
+
+    `progress` is told where training stands. Once `should_stop()` is true the
+    run comes back partial; with a `journal` the next call goes on from there
+    and ends with the same run, bit for bit on the CPU. Raises FieldError where
+    the network does not fit the task, ValueError for data or devices that are
+    not there.
+    """
+    dataset = load(experiment.task) if dataset is None else dataset
+    trainer = Trainer(experiment, dataset, resolve_device(device))
+    kept = _resumed(trainer, journal)
+    with fitting_threads(trainer):
+        try:
+            for checkpoint in stream(
+                trainer,
+                progress=progress,
+                should_stop=should_stop,
+                every_step=journal and (lambda: journal.save_state(trainer, now=False)),
+            ):
+                kept[checkpoint.epoch] = checkpoint
+                if journal is not None:
+                    journal.add(checkpoint)
+        except Stopped:
+            if journal is not None:
+                journal.save_state(trainer, now=True)
+    return Run.from_checkpoints(experiment, dataset.fingerprint, [kept[e] for e in sorted(kept)])
+
+
+def _resumed(trainer: Trainer, journal: Journal | None) -> dict[int, Checkpoint]:
+    """The checkpoints that need not be made again, by epoch; `trainer` is put after them."""
+    state, checkpoints = journal.resume(trainer.experiment) if journal is not None else (None, [])
+    if state is None:
+        return {}
+    reached = state["step"] // trainer.steps_per_epoch
+    needed = [epoch for epoch in trainer.experiment.epochs if epoch < reached]
+    kept = {c.epoch: c for c in checkpoints if c.epoch <= reached}
+    if not all(epoch in kept for epoch in needed):
+        return {}
+    trainer.restore(state)
+    return kept

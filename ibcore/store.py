@@ -1,0 +1,365 @@
+"""The disk cache: the only code that touches it.
+
+Finished results are entries of a joblib.Memory, each written to a temporary file
+and renamed, so that a killed process leaves either all of an entry or none. A
+training under way keeps a journal beside them, one file per checkpoint and the
+trainer's state, from which it is continued.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Memory
+from platformdirs import user_cache_path
+
+from ibcore.estimators import Estimator
+from ibcore.experiment import FORMAT, Experiment
+from ibcore.plane import activation_range, checkpoint_curves, with_limits
+from ibcore.run import Run, run_key, train
+from ibcore.tasks import Dataset, load
+from ibcore.training import Checkpoint, Progress, Trainer
+
+STATE_SECONDS = 4.0
+"""A killed training loses about this much; writing the state more often costs speed."""
+
+
+def cache_folder() -> Path:
+    """`IBCORE_CACHE_DIR`, else the platform's cache folder."""
+    given = os.environ.get("IBCORE_CACHE_DIR")
+    return Path(given) if given else user_cache_path("ibcore")
+
+
+class _Unfinished(Exception):
+    """Carries a partial run past the cache, which keeps finished ones only."""
+
+    def __init__(self, run: Run):
+        self.run = run
+
+
+def _entry(kind: str, key: str, version: int, work: Callable[[], Any]) -> Any:
+    return work()
+
+
+class Store:
+    """Runs and information curves on disk.
+
+    `folder` defaults to `cache_folder()`; `shipped` may name a folder of tables
+    that came with the program (see `export_curves`) and are only read. `notice`
+    is told, in one line, when something on disk could not be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        *,
+        shipped: Path | str | None = None,
+        notice: Callable[[str], None] = warnings.warn,
+    ):
+        self.folder = Path(folder) if folder is not None else cache_folder()
+        self._shipped = Path(shipped) if shipped is not None else None
+        self._notice = notice
+        memory = Memory(self.folder, verbose=0, compress=("zlib", 1))
+        self._cached = memory.cache(_entry, ignore=["work"])
+        # joblib logs a traceback before it recomputes a damaged entry.
+        self._cached.warn = lambda _: notice("cache: a damaged entry is computed again")
+
+    def _get(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
+        return self._cached(kind, key, FORMAT, work)
+
+    def _has(self, kind: str, key: str) -> bool:
+        return self._cached.check_call_in_cache(kind, key, FORMAT, None)
+
+    def train(
+        self,
+        experiment: Experiment,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        device: str = "auto",
+    ) -> Run:
+        """The run of `experiment`: from the cache, continued, or trained from the start.
+
+        Partial where `should_stop` ended it; asked for again, it goes on from
+        there. Raises what `ibcore.train` raises.
+        """
+        dataset = load(experiment.task)
+        key = run_key(experiment, dataset.fingerprint)
+        journal = Journal(self._journal_folder(key), self._notice)
+
+        def work() -> Run:
+            run = train(
+                experiment,
+                dataset=dataset,
+                progress=progress,
+                should_stop=should_stop,
+                device=device,
+                journal=journal,
+            )
+            if not run.complete:
+                raise _Unfinished(run)
+            return run
+
+        try:
+            run = self._get("run", key, work)
+        except _Unfinished as unfinished:
+            return unfinished.run
+        journal.clear()
+        return run
+
+    def find(self, experiment: Experiment, dataset: Dataset | None = None) -> Run | None:
+        """What the cache holds of that experiment, whole or partial, or None.
+
+        Nothing is trained. Pass the `dataset` where it is at hand.
+        """
+        dataset = load(experiment.task) if dataset is None else dataset
+        key = run_key(experiment, dataset.fingerprint)
+        if self._has("run", key):
+            try:
+                return self._get("run", key, _refuse)
+            except LookupError:
+                return None
+        _, checkpoints = Journal(self._journal_folder(key), self._notice).resume(experiment)
+        if not checkpoints:
+            return None
+        return Run.from_checkpoints(experiment, dataset.fingerprint, checkpoints)
+
+    def _journal_folder(self, key: str) -> Path:
+        return self.folder / "partial" / f"{key}-{FORMAT}"
+
+    def curves(
+        self,
+        run: Run,
+        estimator: Estimator,
+        values: Sequence[float],
+        *,
+        samples: str = "all",
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> pd.DataFrame:
+        """`information_curves`, cached checkpoint by checkpoint.
+
+        Where `should_stop` ends it, the table of the checkpoints done so far.
+        """
+        shipped = self._shipped_curves(run, estimator, values, samples)
+        if shipped is not None:
+            return shipped
+        per_layer = self._fitted(run, estimator, samples)
+        tables = []
+        for k in range(len(run.epochs)):
+            if should_stop is not None and should_stop():
+                break
+            tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
+            if progress is not None:
+                progress(k + 1, len(run.epochs))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def known_curves(
+        self, run: Run, estimator: Estimator, values: Sequence[float], *, samples: str = "all"
+    ) -> pd.DataFrame | None:
+        """The same table if every checkpoint of it is computed already, else None."""
+        shipped = self._shipped_curves(run, estimator, values, samples)
+        if shipped is not None:
+            return shipped
+        if getattr(estimator, "needs_range", False) and not self._has(
+            "range", _range_key(run, samples)
+        ):
+            return None
+        per_layer = self._fitted(run, estimator, samples)
+        keys = [_curves_key(run, k, per_layer, values, samples) for k in range(len(run.epochs))]
+        if not all(self._has("curves", key) for key in keys):
+            return None
+        return self.curves(run, estimator, values, samples=samples)
+
+    def _checkpoint_curves(
+        self,
+        run: Run,
+        k: int,
+        per_layer: Sequence[Estimator],
+        values: Sequence[float],
+        samples: str,
+    ) -> pd.DataFrame:
+        return self._get(
+            "curves",
+            _curves_key(run, k, per_layer, values, samples),
+            lambda: checkpoint_curves(run, k, per_layer, values, samples=samples),
+        )
+
+    def _fitted(self, run: Run, estimator: Estimator, samples: str) -> tuple[Estimator, ...]:
+        if not getattr(estimator, "needs_range", False):
+            return (estimator,) * run.n_layers
+        ranges = self._get(
+            "range", _range_key(run, samples), lambda: activation_range(run, samples=samples)
+        )
+        return with_limits(estimator, ranges)
+
+    def export_curves(
+        self,
+        folder: Path | str,
+        run: Run,
+        estimator: Estimator,
+        values: Sequence[float],
+        *,
+        samples: str = "all",
+    ) -> Path:
+        """Write the curves as a table to be shipped: .npz, single precision, no pickle."""
+        table = self.curves(run, estimator, values, samples=samples)
+        columns = {name: _narrow(table[name].to_numpy()) for name in table}
+        path = Path(folder) / f"{_table_key(run, estimator, values, samples)}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **columns)
+        return path
+
+    def _shipped_curves(
+        self, run: Run, estimator: Estimator, values: Sequence[float], samples: str
+    ) -> pd.DataFrame | None:
+        if self._shipped is None:
+            return None
+        path = self._shipped / f"{_table_key(run, estimator, values, samples)}.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as content:
+            table = pd.DataFrame({name: _wide(content[name]) for name in content.files})
+        # The ladder's values were rounded with the rest; theirs are the exact ones.
+        parameter, exact = estimator.parameter, np.asarray(values)
+        nearest = np.abs(table[parameter].to_numpy()[:, None] - exact).argmin(axis=1)
+        return table.assign(**{parameter: exact[nearest]})
+
+
+def _refuse() -> None:
+    raise LookupError
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    return column.astype({"f": np.float32, "i": np.int32, "b": np.bool_}[column.dtype.kind])
+
+
+def _wide(column: np.ndarray) -> np.ndarray:
+    return column.astype({"f": np.float64, "i": np.int64, "b": np.bool_}[column.dtype.kind])
+
+
+def _digest(*parts: bytes | str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:32]
+
+
+def _checkpoint_key(run: Run, k: int) -> str:
+    """Names a checkpoint by its content, so that a continued run finds its curves again."""
+    network = run.experiment.network
+    arrays = [a[k] for a in (*run.weights, *run.biases)] + [run.sound(k)]
+    head = (run.fingerprint, network.activation, network.output, str(run.epochs[k]))
+    return _digest(*head, *(np.ascontiguousarray(a).tobytes() for a in arrays))
+
+
+def _split_key(run: Run, samples: str) -> str:
+    return samples if samples == "all" else samples + run.experiment.key
+
+
+def _curves_key(
+    run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], samples: str
+) -> str:
+    return _digest(
+        _checkpoint_key(run, k), repr(per_layer), _plain(values), _split_key(run, samples)
+    )
+
+
+def _range_key(run: Run, samples: str) -> str:
+    keys = [_checkpoint_key(run, k) for k in range(len(run.epochs))]
+    return _digest(*keys, _split_key(run, samples))
+
+
+def _table_key(run: Run, estimator: Estimator, values: Sequence[float], samples: str) -> str:
+    return _digest(_range_key(run, samples), repr(estimator), _plain(values))
+
+
+def _plain(values: Sequence[float]) -> str:
+    """The same text for 1, 1.0 and numpy's own numbers."""
+    return repr([float(value) for value in values])
+
+
+class Journal:
+    """What a training has so far, in a folder of its own.
+
+    A disk that refuses to be written stops the journal, not the training.
+    """
+
+    def __init__(self, folder: Path, notice: Callable[[str], None]):
+        self._folder, self._notice = folder, notice
+        self._saved = time.monotonic()
+        self._writable = True
+
+    def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
+        """The last state, if it can be used, and the checkpoints in unbroken order."""
+        checkpoints = []
+        for epoch in experiment.epochs:
+            content = self._read(self._folder / f"checkpoint-{epoch}.pt")
+            if content is None:
+                break
+            checkpoints.append(_unpacked(content))
+        return self._read(self._folder / "state.pt"), checkpoints
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Keep one checkpoint."""
+        self._write(self._folder / f"checkpoint-{checkpoint.epoch}.pt", _packed(checkpoint))
+
+    def save_state(self, trainer: Trainer, *, now: bool) -> None:
+        """Keep the trainer's state, `now` or when STATE_SECONDS have passed."""
+        if now or time.monotonic() - self._saved > STATE_SECONDS:
+            self._write(self._folder / "state.pt", trainer.state())
+            self._saved = time.monotonic()
+
+    def clear(self) -> None:
+        """Remove the journal."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self, path: Path) -> dict | None:
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, weights_only=True)
+        except Exception:
+            # Whatever a damaged file makes the reader raise, training can do without it.
+            self._notice(f"cache: {path.name} is damaged and left aside")
+            return None
+
+    def _write(self, path: Path, content: dict) -> None:
+        if not self._writable:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                torch.save(content, file)
+            os.replace(file.name, path)
+        except (OSError, RuntimeError) as error:
+            self._writable = False
+            self._notice(f"cache: {self._folder} cannot be written, nothing is kept ({error})")
+
+
+def _packed(checkpoint: Checkpoint) -> dict:
+    def tensors(value):
+        if isinstance(value, tuple):
+            return [torch.from_numpy(a) for a in value]
+        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    return {name: tensors(value) for name, value in vars(checkpoint).items()}
+
+
+def _unpacked(content: dict) -> Checkpoint:
+    def arrays(value):
+        if isinstance(value, list):
+            return tuple(tensor.numpy() for tensor in value)
+        return value.numpy() if isinstance(value, torch.Tensor) else value
+
+    return Checkpoint(**{name: arrays(value) for name, value in content.items()})

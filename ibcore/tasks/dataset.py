@@ -1,0 +1,213 @@
+"""The data of one task: samples X, labels Y and the split into train and test."""
+
+import hashlib
+import numbers
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import entr
+
+from ibcore.experiment import MAX_WIDTH, FieldError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """N samples with their labels, checked once; every array is a read-only copy.
+
+    Fields:
+        x: (N, ...) float32, finite, at least one value per sample.
+        y: (N,) int64, labels from 0 to n_classes - 1.
+        n_classes: C, at least 2.
+        p_y_given_x: (N, C) float64, p(y|x) where the task knows it, the same
+            for equal inputs; else None, and each y is taken as certain.
+        train, test: (n,) int64 indices without repetition and disjoint; `test`
+            may be empty.
+        fixed_split: True where the files bring their own train and test sets.
+
+    Raises FieldError, naming the field, for anything else.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    n_classes: int
+    p_y_given_x: np.ndarray | None
+    train: np.ndarray
+    test: np.ndarray
+    fixed_split: bool = False
+
+    def __post_init__(self):
+        self._set("x", _inputs(self.x))
+        self._set("n_classes", _class_count(self.n_classes))
+        self._set("y", _labels(self.y, len(self.x), self.n_classes))
+        if self.p_y_given_x is not None:
+            shape = (len(self.x), self.n_classes)
+            self._set("p_y_given_x", _probabilities(self.p_y_given_x, shape))
+            self._check_function_of_x()
+        self._set("train", _indices("train", self.train, len(self.x)))
+        self._set("test", _indices("test", self.test, len(self.x)))
+        self._check_split()
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_function_of_x(self) -> None:
+        differs = (self.p_y_given_x != self.p_y_given_x[self.x_ids]).any(axis=1)
+        if differs.any():
+            value = f"sample {int(differs.argmax())}"
+            raise FieldError("p_y_given_x", value, "the same row for equal inputs")
+
+    def _check_split(self) -> None:
+        if not len(self.train):
+            raise FieldError("train", 0, "at least one training example")
+        shared = np.intersect1d(self.train, self.test)
+        if len(shared):
+            raise FieldError("test", int(shared[0]), "samples that are not in train")
+        if not isinstance(self.fixed_split, bool):
+            raise FieldError("fixed_split", self.fixed_split, "true or false")
+
+    @cached_property
+    def x_ids(self) -> np.ndarray:
+        """(N,) int64: for every sample the index of the first one with equal x."""
+        # Adding 0.0 turns -0.0 into 0.0, which equals it but has other bytes.
+        rows = (self.x + np.float32(0)).reshape(len(self.x), -1)
+        first: dict[bytes, int] = {}
+        ids = [first.setdefault(row.tobytes(), i) for i, row in enumerate(rows)]
+        return _frozen(ids, np.int64)
+
+    @cached_property
+    def h_y(self) -> float:
+        """H(Y) in bits, of p(y) = (1/N) Σ_i p(y|x_i); of the label counts for hard labels."""
+        if self.p_y_given_x is None:
+            return _entropy_of_counts(self.y)
+        return float(_entropy(self.p_y_given_x.mean(axis=0)))
+
+    @cached_property
+    def i_xy(self) -> float:
+        """I(X;Y) = H(Y) - H(Y|X) in bits, with p(x) = 1/N for every sample.
+
+        For hard labels H(Y|X) = H(X,Y) - H(X) of the samples, which is 0 unless
+        equal inputs bear different labels.
+        """
+        return max(0.0, self.h_y - self._h_y_given_x())
+
+    def _h_y_given_x(self) -> float:
+        if self.p_y_given_x is not None:
+            return float(_entropy(self.p_y_given_x).mean())
+        pairs = self.x_ids * self.n_classes + self.y
+        return _entropy_of_counts(pairs) - _entropy_of_counts(self.x_ids)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that name x, y, n_classes and p(y|x), but not the split."""
+        digest = hashlib.sha256(f"{self.x.shape} {self.n_classes}".encode())
+        digest.update(self.x.astype("<f4", copy=False).data)
+        digest.update(self.y.astype("<i8", copy=False).data)
+        if self.p_y_given_x is not None:
+            # The last digits of exp differ between processors; the name must not.
+            digest.update(self.p_y_given_x.round(9).astype("<f8", copy=False).data)
+        return digest.hexdigest()[:16]
+
+
+def class_indices(labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Labels of a file as classes 0..C-1, and C.
+
+    The sorted distinct labels become 0, 1, ..., C-1, so that 1..26 or 3 and 7
+    serve as well as 0..C-1, which stay what they are. `labels` (N,) are whole
+    numbers from 0 of any real type. Raises FieldError for anything else and for
+    fewer than two distinct labels.
+    """
+    if labels.ndim != 1 or not labels.size:
+        raise FieldError("y", labels.shape, "one label per sample: shape (N,)")
+    _check_kind("y", labels)
+    with np.errstate(invalid="ignore"):
+        wrong = ~((labels >= 0) & (labels == np.floor(labels)) & np.isfinite(labels))
+    if wrong.any():
+        raise FieldError("y", labels[wrong.argmax()].item(), "whole numbers from 0 as labels")
+    distinct, classes = np.unique(labels, return_inverse=True)
+    if len(distinct) < 2:
+        raise FieldError("y", distinct[0].item(), "labels of at least 2 classes")
+    return classes.astype(np.int64), len(distinct)
+
+
+def _frozen(values: object, dtype: type) -> np.ndarray:
+    array = np.array(values, dtype=dtype, order="C")
+    array.flags.writeable = False
+    return array
+
+
+def _check_kind(name: str, array: np.ndarray, kinds: str = "biuf") -> None:
+    if array.dtype.kind not in kinds:
+        allowed = "real numbers" if "f" in kinds else "whole numbers"
+        raise FieldError(name, str(array.dtype), allowed)
+
+
+def _inputs(values: object) -> np.ndarray:
+    array = np.asarray(values)
+    _check_kind("x", array)
+    if array.ndim < 2 or len(array) < 2 or not array.size:
+        allowed = "shape (N, ...) with N >= 2 and at least one value per sample"
+        raise FieldError("x", array.shape, allowed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = _frozen(array, np.float32)
+    finite = np.isfinite(x)
+    if not finite.all():
+        where = np.unravel_index(finite.argmin(), x.shape)
+        raise FieldError("x", array[where].item(), "finite numbers in the range of float32")
+    return x
+
+
+def _class_count(value: object) -> int:
+    if not isinstance(value, numbers.Integral) or not 2 <= value <= MAX_WIDTH:
+        raise FieldError("n_classes", value, f"a whole number from 2 to {MAX_WIDTH}")
+    return int(value)
+
+
+def _labels(values: object, n: int, n_classes: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise FieldError("y", array.shape, f"one label per sample: shape ({n},)")
+    _check_kind("y", array, "iu")
+    wrong = (array < 0) | (array >= n_classes)
+    if wrong.any():
+        raise FieldError("y", int(array[wrong.argmax()]), f"labels from 0 to {n_classes - 1}")
+    return _frozen(array, np.int64)
+
+
+def _probabilities(values: object, shape: tuple[int, int]) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise FieldError("p_y_given_x", array.shape, f"shape {shape}")
+    _check_kind("p_y_given_x", array)
+    p = _frozen(array, np.float64)
+    good = (p >= 0).all(axis=1) & (abs(p.sum(axis=1) - 1) <= 1e-9)
+    if not good.all():
+        row = p[good.argmin()].tolist()
+        raise FieldError("p_y_given_x", row, "rows of probabilities that sum to 1")
+    return p
+
+
+def _indices(name: str, values: object, n: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise FieldError(name, array.shape, "a row of indices")
+    if array.size:
+        _check_kind(name, array, "iu")
+    wrong = (array < 0) | (array >= n)
+    if wrong.any():
+        raise FieldError(name, int(array[wrong.argmax()]), f"indices from 0 to {n - 1}")
+    indices = _frozen(array, np.int64)
+    counts = np.bincount(indices, minlength=n)
+    if counts.max() > 1:
+        raise FieldError(name, int(counts.argmax()), "indices without repetition")
+    return indices
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """H = -Σ p log2 p over the last axis."""
+    return entr(p).sum(axis=-1) / np.log(2)
+
+
+def _entropy_of_counts(symbols: np.ndarray) -> float:
+    counts = np.unique(symbols, return_counts=True)[1]
+    return float(_entropy(counts / len(symbols)))

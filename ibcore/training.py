@@ -1,0 +1,342 @@
+"""An experiment and its data, turned into a stream of checkpoints.
+
+The position in training is a single number, the optimiser steps taken, and the
+order of the examples in epoch e follows from (seed, e) alone. Together with the
+parameters and the optimiser's moments that number is the whole state, so that an
+interrupted training continues to the bit.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibcore.experiment import Experiment, Training
+from ibcore.networks import (
+    Ensemble,
+    example_losses,
+    initialise,
+    layer_sizes,
+    logits,
+    predictions,
+)
+from ibcore.tasks import Dataset, replicate_splits
+
+_GATHER_BYTES = 64_000_000
+_EVALUATION_BYTES = 256_000_000
+_WORTH_SHARING = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The ensemble after `epoch` whole epochs; losses in nats.
+
+    `weights[l]` is (R, D_out, D_in), `biases[l]` (R, D_out), the four measures
+    are (R,); those of the test set are None where there is none. A replicate
+    that diverged holds NaN throughout, and `diverged` (R,) its epoch, else -1.
+    """
+
+    epoch: int
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    train_loss: np.ndarray
+    train_accuracy: np.ndarray
+    test_loss: np.ndarray | None
+    test_accuracy: np.ndarray | None
+    diverged: np.ndarray
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long piece of work is: steps done of all, and the time left if known."""
+
+    done: int
+    total: int
+    epoch: int
+    seconds_left: float | None
+
+
+class Stopped(Exception):
+    """Training was asked to stop; its state is that of the last whole step."""
+
+
+def resolve_device(device: str) -> torch.device:
+    """The device of that name; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises ValueError for a device that PyTorch does not know or cannot use here.
+    """
+    if device == "auto":
+        has_mps = torch.backends.mps.is_available()
+        device = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ValueError(f"device: {device!r} is not available here; use auto or cpu") from None
+    return chosen
+
+
+def steps_per_epoch(training: Training, n_train: int) -> int:
+    """Optimiser steps in one epoch over `n_train` examples."""
+    sizes = {"full": n_train, "mini": training.batch_size, "single": 1}
+    return math.ceil(n_train / sizes[training.batch_mode])
+
+
+@contextmanager
+def fitting_threads(trainer: "Trainer") -> Iterator[None]:
+    """One CPU thread where a step is so small that sharing it costs more than it saves.
+
+    The number of threads is PyTorch's own, for the whole process; it is set back
+    at the end. It has no influence on the result.
+    """
+    before = torch.get_num_threads()
+    if trainer.device.type == "cpu" and trainer.step_size < _WORTH_SHARING:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _optimizer(training: Training, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    rate = training.learning_rate
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    if training.optimizer == "adam":
+        return torch.optim.Adam(parameters, rate, fused=fused)
+    if training.optimizer == "adadelta":
+        return torch.optim.Adadelta(parameters, rate)
+    momentum = training.momentum if training.optimizer == "momentum" else 0.0
+    return torch.optim.SGD(parameters, rate, momentum=momentum, fused=fused)
+
+
+class Trainer:
+    """R networks in training: the one mutable object, owned by whoever steps it."""
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, device: torch.device):
+        training = experiment.training
+        flat = np.ascontiguousarray(dataset.x.reshape(len(dataset.x), -1))
+        sizes = layer_sizes(experiment.network, flat.shape[1], dataset.n_classes)
+        train, test = replicate_splits(dataset, experiment.task, training)
+        self.experiment = experiment
+        self.device = device
+        self.steps_per_epoch = steps_per_epoch(training, train.shape[1])
+        self.step = 0
+        self.diverged = np.full(training.replicates, -1)
+        self._x = torch.tensor(flat, device=device)
+        self._y = torch.tensor(dataset.y, device=device)
+        self._train, self._test = train, test
+        self._ordered: tuple[int, np.ndarray] | None = None
+        self._batches: tuple[int, int, Tensor, Tensor] | None = None
+        ensemble = initialise(experiment.network, sizes, training.replicates, training.seed)
+        self.ensemble = Ensemble(
+            tuple(w.to(device).requires_grad_() for w in ensemble.weights),
+            tuple(b.to(device).requires_grad_() for b in ensemble.biases),
+            ensemble.activation,
+            ensemble.output,
+        )
+        self._optimizer = _optimizer(training, self.ensemble.parameters)
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.experiment.training.epochs * self.steps_per_epoch
+
+    @property
+    def step_size(self) -> int:
+        """Activations computed in one step: R times the batch times the units."""
+        batch = -(-self._train.shape[1] // self.steps_per_epoch)
+        units = sum(w.shape[1] for w in self.ensemble.weights)
+        return len(self._train) * batch * units
+
+    def state(self) -> dict:
+        """All that `restore` needs, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "diverged": self.diverged.tolist(),
+            "parameters": [p.detach().cpu().clone() for p in self.ensemble.parameters],
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go back to where `state` was taken."""
+        with torch.no_grad():
+            for parameter, saved in zip(self.ensemble.parameters, state["parameters"], strict=True):
+                parameter.copy_(saved)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.diverged = np.array(state["diverged"])
+        self.step = state["step"]
+
+    def advance(self) -> None:
+        """Take one optimiser step on every replicate's next minibatch."""
+        x, y = self._next_batch()
+        losses = example_losses(logits(self.ensemble, x), y, self.ensemble.output)
+        self._optimizer.zero_grad()
+        # The sum over replicates leaves every replicate its own gradient.
+        (losses.sum() / y.shape[1]).backward()
+        self._optimizer.step()
+        self.step += 1
+        if self.step % self.steps_per_epoch == 0:
+            self._find_divergence()
+
+    @property
+    def all_diverged(self) -> bool:
+        """Whether no replicate is left to train."""
+        return bool((self.diverged >= 0).all())
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        """The minibatch of this step, x (R, D, B) or shared (D, n), y (R, B)."""
+        training = self.experiment.training
+        if training.batch_mode == "full":
+            return self._full_batch()
+        size = training.batch_size if training.batch_mode == "mini" else 1
+        start = (self.step % self.steps_per_epoch) * size
+        if self._batches is None or not self._covers(start, size):
+            self._batches = self._gather(start, size)
+        first, _, x, y = self._batches
+        return x[..., start - first : start - first + size], y[:, start - first :][:, :size]
+
+    def _covers(self, start: int, size: int) -> bool:
+        first, epoch, _, y = self._batches
+        stop = min(start + size, self._train.shape[1])
+        return epoch == self.epoch and first <= start and stop <= first + y.shape[1]
+
+    def _gather(self, start: int, size: int) -> tuple[int, int, Tensor, Tensor]:
+        """As many of the epoch's coming minibatches as fit the budget, in one copy."""
+        per_sample = 4 * self._x.shape[1] * len(self._train)
+        stop = start + size * max(1, _GATHER_BYTES // (per_sample * size))
+        index = torch.from_numpy(self._order(self.epoch)[:, start:stop]).to(self.device)
+        x = self._x[index].transpose(1, 2).contiguous()
+        return start, self.epoch, x, self._y[index]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The training examples (R, n) in the order of that epoch."""
+        if self._ordered is None or self._ordered[0] != epoch:
+            rng = np.random.default_rng([self.experiment.training.seed, epoch])
+            self._ordered = (epoch, rng.permuted(self._train, axis=1))
+        return self._ordered[1]
+
+    def _full_batch(self) -> tuple[Tensor, Tensor]:
+        if self._batches is None:
+            index = torch.from_numpy(self._train).to(self.device)
+            shared = not self.experiment.training.resample_split
+            x = self._x[index[0]].T if shared else self._x[index].transpose(1, 2)
+            self._batches = (0, 0, x.contiguous(), self._y[index])
+        return self._batches[2], self._batches[3]
+
+    def _find_divergence(self) -> None:
+        """Name the epoch of every replicate whose parameters are not finite, and stop it."""
+        parameters = [p.detach() for p in self.ensemble.parameters]
+        if torch.isfinite(torch.stack(torch._foreach_norm(parameters)).sum()):
+            return
+        finite = torch.stack([p.flatten(1).isfinite().all(dim=1) for p in parameters]).all(dim=0)
+        self._stop_replicates(~finite.cpu().numpy())
+
+    def _stop_replicates(self, broken: np.ndarray) -> None:
+        self.diverged = np.where(broken & (self.diverged < 0), self.epoch, self.diverged)
+        stopped = torch.from_numpy(self.diverged >= 0).to(self.device)
+        with torch.no_grad():
+            for parameter in self.ensemble.parameters:
+                parameter[stopped] = torch.nan
+
+    def checkpoint(self) -> Checkpoint:
+        """The ensemble as it is now, with its losses and accuracies."""
+        losses, correct = self._evaluate()
+        train_loss, train_accuracy = _means(losses, self._train), _means(correct, self._train)
+        broken = ~np.isfinite(train_loss)
+        if (broken & (self.diverged < 0)).any():
+            self._stop_replicates(broken)
+        lost = self.diverged >= 0
+        has_test = self._test.shape[1] > 0
+        measures = [train_loss, train_accuracy]
+        if has_test:
+            measures += [_means(losses, self._test), _means(correct, self._test)]
+        measures = [np.where(lost, np.nan, m).astype(np.float32) for m in measures]
+        measures += [] if has_test else [None, None]
+        return Checkpoint(
+            self.epoch,
+            tuple(w.detach().cpu().numpy().copy() for w in self.ensemble.weights),
+            tuple(b.detach().squeeze(-1).cpu().numpy().copy() for b in self.ensemble.biases),
+            *measures,
+            diverged=self.diverged.copy(),
+        )
+
+    @torch.no_grad()
+    def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and correctness of every sample of the data set, (R, N) each."""
+        widest = max(w.shape[1] for w in self.ensemble.weights)
+        block = max(1, _EVALUATION_BYTES // (4 * widest * len(self._train)))
+        losses, correct = [], []
+        for x, y in zip(self._x.split(block), self._y.split(block), strict=True):
+            z = logits(self.ensemble, x.T.contiguous())
+            y = y.expand(len(self._train), -1)
+            losses.append(example_losses(z, y, self.ensemble.output))
+            correct.append(predictions(z, self.ensemble.output) == y)
+        return torch.cat(losses, 1).cpu().numpy(), torch.cat(correct, 1).cpu().numpy()
+
+
+def _means(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(values, index, axis=1).mean(axis=1, dtype=np.float64)
+
+
+def stream(
+    trainer: Trainer,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    every_step: Callable[[], None] | None = None,
+) -> Iterator[Checkpoint]:
+    """Train on from where `trainer` stands, yielding each recorded epoch still to come.
+
+    `progress` hears about ten times a second, `every_step` after each step.
+    Raises Stopped between two steps once `should_stop` says so.
+    """
+    report = _Reporter(trainer, progress)
+    for epoch in trainer.experiment.epochs:
+        target = epoch * trainer.steps_per_epoch
+        if target < trainer.step:
+            continue
+        while trainer.step < target:
+            if should_stop is not None and should_stop():
+                raise Stopped
+            if trainer.all_diverged:
+                trainer.step = target
+                break
+            trainer.advance()
+            report.tick()
+            if every_step is not None:
+                every_step()
+        yield trainer.checkpoint()
+    report.tick(now=True)
+
+
+class _Reporter:
+    """Tells the progress at a bounded rate, timing only the steps of this session."""
+
+    def __init__(self, trainer: Trainer, progress: Callable[[Progress], None] | None):
+        self._trainer, self._progress = trainer, progress
+        self._started, self._first_step = time.monotonic(), trainer.step
+        self._last = -math.inf
+
+    def tick(self, now: bool = False) -> None:
+        clock = time.monotonic()
+        if self._progress is None or (clock - self._last < 0.1 and not now):
+            return
+        self._last = clock
+        trainer, taken = self._trainer, self._trainer.step - self._first_step
+        left = (
+            (trainer.total_steps - trainer.step) / taken * (clock - self._started)
+            if taken
+            else None
+        )
+        self._progress(Progress(trainer.step, trainer.total_steps, trainer.epoch, left))

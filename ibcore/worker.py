@@ -1,0 +1,118 @@
+"""One piece of long work in a process of its own: `python -m ibcore.worker`.
+
+The first line on stdin is the request, as JSON:
+
+    {"job": "train", "experiment": {...}}
+    {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
+     "values": [...], "samples": "all"}
+
+Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
+`error`. Closing stdin cancels: what was computed is kept in the store, and the
+next request for the same goes on from there. A killed parent closes it too.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TextIO
+
+from ibcore.estimators import from_dict
+from ibcore.experiment import Experiment, FieldError
+from ibcore.run import Run
+from ibcore.store import Store
+from ibcore.training import Progress
+
+
+def main() -> None:
+    """Serve the request on stdin."""
+    # The person at the screen comes first.
+    if hasattr(os, "nice"):
+        os.nice(5)
+    serve(sys.stdin, sys.stdout)
+
+
+def serve(requests: TextIO, events: TextIO) -> None:
+    """Carry out the request on the first line, telling `events`, until `requests` ends."""
+    stop = threading.Event()
+    emit = _emitter(events, stop)
+    line = requests.readline()
+    threading.Thread(target=_wait_for_end, args=(requests, stop), daemon=True).start()
+    try:
+        request = json.loads(line)
+        store = Store(notice=lambda text: emit("notice", text=text))
+        emit("done", **JOBS[request["job"]](request, store, emit, stop.is_set))
+    except FieldError as error:
+        emit("error", message=str(error), field=error.field)
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        emit("error", message=" ".join(str(error).split()) or type(error).__name__, field=None)
+
+
+def _emitter(events: TextIO, stop: threading.Event) -> Callable[..., None]:
+    def emit(event: str, **content) -> None:
+        try:
+            print(json.dumps({"event": event} | content), file=events, flush=True)
+        except (BrokenPipeError, ValueError):
+            stop.set()
+
+    return emit
+
+
+def _wait_for_end(requests: TextIO, stop: threading.Event) -> None:
+    requests.read()
+    stop.set()
+
+
+def _train(request: dict, store: Store, emit, should_stop) -> dict:
+    experiment = Experiment.from_json(json.dumps(request["experiment"]))
+
+    def progress(p: Progress) -> None:
+        emit("progress", **asdict(p))
+
+    run = store.train(
+        experiment,
+        progress=progress,
+        should_stop=should_stop,
+        device=request.get("device", "auto"),
+    )
+    return {"complete": run.complete}
+
+
+def _curves(request: dict, store: Store, emit, should_stop) -> dict:
+    run = _requested_run(request, store)
+    started = time.monotonic()
+    done_before = 0
+
+    def progress(done: int, total: int) -> None:
+        spent = time.monotonic() - started
+        left = (total - done) * spent / (done - done_before)
+        emit("progress", done=done, total=total, epoch=int(run.epochs[done - 1]), seconds_left=left)
+
+    table = store.curves(
+        run,
+        from_dict(request["estimator"]),
+        request["values"],
+        samples=request.get("samples", "all"),
+        progress=progress,
+        should_stop=should_stop,
+    )
+    return {"complete": len(table) > 0 and table["epoch"].max() == run.epochs[-1]}
+
+
+def _requested_run(request: dict, store: Store) -> Run:
+    if request.get("run"):
+        return Run.load(request["run"])
+    experiment = Experiment.from_json(json.dumps(request["experiment"]))
+    run = store.find(experiment)
+    if run is None:
+        raise ValueError("run: this experiment has not been trained yet")
+    return run
+
+
+JOBS = {"train": _train, "curves": _curves}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibcore.experiment import (
+    ACTIVATION_NAMES,
+    BATCH_MODES,
+    OPTIMIZER_NAMES,
+    Experiment,
+    FieldError,
+    Network,
+    Recording,
+    Task,
+    Training,
+    log_epochs,
+)
+
+experiments = st.builds(
+    Experiment,
+    task=st.builds(
+        Task,
+        train_fraction=st.floats(0.01, 1),
+        gamma=st.none() | st.floats(0.1, 100),
+        split_seed=st.integers(0, 2**32 - 1),
+    ),
+    network=st.builds(
+        Network,
+        layers=st.lists(st.integers(1, 50), min_size=1, max_size=6).map(
+            lambda widths: "-".join(map(str, widths))
+        ),
+        activation=st.sampled_from(ACTIVATION_NAMES),
+    ),
+    training=st.builds(
+        Training,
+        optimizer=st.sampled_from(OPTIMIZER_NAMES),
+        learning_rate=st.floats(1e-6, 10),
+        batch_mode=st.sampled_from(BATCH_MODES),
+        epochs=st.integers(1, 10**6),
+        replicates=st.integers(1, 1000),
+    ),
+)
+
+
+@given(experiments)
+def test_json_brings_back_an_equal_experiment_with_an_equal_key(experiment):
+    again = Experiment.from_json(experiment.to_json())
+    assert again == experiment
+    assert again.key == experiment.key
+
+
+@given(experiments, experiments)
+def test_different_experiments_that_both_count_have_different_keys(one, other):
+    same = one._canonical() == other._canonical()
+    assert (one.key == other.key) == same
+
+
+def test_the_key_does_not_depend_on_the_process_or_on_the_kind_of_number():
+    program = "from ibcore.experiment import Experiment; print(Experiment().key)"
+    other = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert other.stdout.strip() == Experiment().key
+    assert Experiment(training=Training(epochs=8000.0)) == Experiment()
+    assert (
+        Experiment(task=Task(train_fraction=1)).key == Experiment(task=Task(train_fraction=1.0)).key
+    )
+
+
+def test_the_format_version_is_part_of_the_key(monkeypatch):
+    before = Experiment().key
+    monkeypatch.setattr("ibcore.experiment.FORMAT", 2)
+    assert Experiment().key != before
+
+
+def test_fields_without_influence_do_not_count():
+    def key(**fields):
+        return Experiment(training=Training(**fields)).key
+
+    assert key(batch_mode="full", batch_size=3) == key(batch_mode="full", batch_size=4)
+    assert key(batch_mode="mini", batch_size=3) != key(batch_mode="mini", batch_size=4)
+    assert key(optimizer="sgd", momentum=0.5) == key(optimizer="sgd", momentum=0.6)
+    assert key(optimizer="momentum", momentum=0.5) != key(optimizer="momentum", momentum=0.6)
+
+
+WRONG = [
+    (Task, "name", "cifar"),
+    (Task, "name", None),
+    (Task, "train_fraction", 1.5),
+    (Task, "train_fraction", 0),
+    (Task, "train_fraction", float("nan")),
+    (Task, "train_fraction", "0.8"),
+    (Task, "split_seed", -1),
+    (Task, "gamma", -3.0),
+    (Task, "gamma", float("inf")),
+    (Task, "path", "/data"),
+    (Network, "layers", "10--7"),
+    (Network, "layers", ""),
+    (Network, "layers", "10-0"),
+    (Network, "layers", "10-x"),
+    (Network, "layers", "9" * 400),
+    (Network, "layers", "-".join(["2"] * 33)),
+    (Network, "layers", "²"),
+    (Network, "layers", [10, 7]),
+    (Network, "activation", "swish"),
+    (Network, "init", "zeros"),
+    (Network, "output", "linear"),
+    (Training, "optimizer", "lion"),
+    (Training, "learning_rate", 0),
+    (Training, "learning_rate", float("nan")),
+    (Training, "learning_rate", True),
+    (Training, "momentum", 1.0),
+    (Training, "batch_mode", "huge"),
+    (Training, "batch_size", 0),
+    (Training, "batch_size", 2.5),
+    (Training, "epochs", 10**9),
+    (Training, "replicates", 0),
+    (Training, "seed", 2**32),
+    (Training, "resample_split", "yes"),
+    (Recording, "checkpoints", 1),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), WRONG)
+def test_a_wrong_value_is_named_with_its_field_in_one_line(kind, name, value):
+    with pytest.raises(FieldError) as caught:
+        kind(**{name: value})
+    assert caught.value.field == name
+    message = str(caught.value)
+    assert message.startswith(name + ": ")
+    assert "use " in message
+    assert "\n" not in message
+
+
+def test_file_tasks_need_a_path():
+    for name in ("idx", "npz"):
+        with pytest.raises(FieldError, match="path"):
+            Task(name)
+    with pytest.raises(FieldError, match="gamma"):
+        Task("digits", gamma=1.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format": 99}',
+        '{"tasks": {}}',
+        '{"task": {"nam": "digits"}}',
+        '{"task": 3}',
+        '{"training": {"epochs": null}}',
+        "[" * 100_000,
+    ],
+)
+def test_wrong_json_is_refused_in_one_line(text):
+    with pytest.raises(FieldError) as caught:
+        Experiment.from_json(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_fields_take_their_defaults():
+    experiment = Experiment.from_json(json.dumps({"training": {"epochs": 5}}))
+    assert experiment == Experiment(training=Training(epochs=5))
+
+
+def test_layers_are_read_whatever_the_spaces():
+    assert Network(" 10 - 07-5").layers == "10-7-5"
+    assert Network("10-7-5").widths == (10, 7, 5)
+
+
+@given(st.integers(1, 10**6), st.integers(2, 200))
+def test_recorded_epochs_rise_from_0_to_the_last_and_are_as_many_as_asked(last, count):
+    epochs = log_epochs(last, count)
+    assert epochs[0] == 0
+    assert epochs[-1] == last
+    assert list(epochs) == sorted(set(epochs))
+    assert len(epochs) == min(count, last + 1)
+
+
+def test_recorded_epochs_are_even_in_log_once_they_are_apart():
+    epochs = log_epochs(100_000, 60)
+    ratios = [b / a for a, b in zip(epochs[20:], epochs[21:], strict=False)]
+    assert max(ratios) / min(ratios) < 1.06
