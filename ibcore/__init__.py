@@ -6,3 +6,39 @@ import os
 # a machine whose cores were also busy elsewhere. PyTorch reads this when first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from ibcore.estimators import ESTIMATORS, KDE, Binning, Information
+from ibcore.experiment import (
+    Experiment,
+    FieldError,
+    Network,
+    Recording,
+    Task,
+    Training,
+)
+from ibcore.plane import information_curves, information_plane
+from ibcore.presets import PRESETS
+from ibcore.run import Run, train
+from ibcore.store import Store
+from ibcore.tasks import TASKS, Dataset, load
+
+__all__ = [
+    "ESTIMATORS",
+    "KDE",
+    "PRESETS",
+    "TASKS",
+    "Binning",
+    "Dataset",
+    "Experiment",
+    "FieldError",
+    "Information",
+    "Network",
+    "Recording",
+    "Run",
+    "Store",
+    "Task",
+    "Training",
+    "information_curves",
+    "information_plane",
+    "load",
+    "train",
+]

@@ -4,6 +4,7 @@ A run keeps weights, not activations; these are recomputed one checkpoint at a
 time by a forward pass.
 """
 
+import hashlib
 import io
 import json
 import struct
@@ -140,6 +141,22 @@ class Run:
 
     def __getstate__(self) -> dict:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def checkpoint_keys(self) -> tuple[str, ...]:
+        """A name for every checkpoint that follows from its content alone.
+
+        A run that was continued, saved or copied has the same names.
+        """
+        network = self.experiment.network
+        head = f"{self.fingerprint} {network.activation} {network.output}"
+        return tuple(self._checkpoint_key(k, head) for k in range(len(self.epochs)))
+
+    def _checkpoint_key(self, k: int, head: str) -> str:
+        digest = hashlib.sha256(f"{head} {self.epochs[k]} {self.sound(k).tolist()}".encode())
+        for parameters in (*self.weights, *self.biases):
+            digest.update(np.ascontiguousarray(parameters[k]).tobytes())
+        return digest.hexdigest()[:32]
 
     def sound(self, k: int) -> np.ndarray:
         """Which replicates (R,) had not diverged at checkpoint k."""

@@ -247,20 +247,8 @@ def _wide(column: np.ndarray) -> np.ndarray:
     return column.astype({"f": np.float64, "i": np.int64, "b": np.bool_}[column.dtype.kind])
 
 
-def _digest(*parts: bytes | str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()[:32]
-
-
-def _checkpoint_key(run: Run, k: int) -> str:
-    """Names a checkpoint by its content, so that a continued run finds its curves again."""
-    network = run.experiment.network
-    arrays = [a[k] for a in (*run.weights, *run.biases)] + [run.sound(k)]
-    head = (run.fingerprint, network.activation, network.output, str(run.epochs[k]))
-    return _digest(*head, *(np.ascontiguousarray(a).tobytes() for a in arrays))
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _split_key(run: Run, samples: str) -> str:
@@ -271,13 +259,12 @@ def _curves_key(
     run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], samples: str
 ) -> str:
     return _digest(
-        _checkpoint_key(run, k), repr(per_layer), _plain(values), _split_key(run, samples)
+        run.checkpoint_keys[k], repr(per_layer), _plain(values), _split_key(run, samples)
     )
 
 
 def _range_key(run: Run, samples: str) -> str:
-    keys = [_checkpoint_key(run, k) for k in range(len(run.epochs))]
-    return _digest(*keys, _split_key(run, samples))
+    return _digest(*run.checkpoint_keys, _split_key(run, samples))
 
 
 def _table_key(run: Run, estimator: Estimator, values: Sequence[float], samples: str) -> str:

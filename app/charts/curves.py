@@ -1,0 +1,105 @@
+"""Curves against the epoch: information of every layer, loss and accuracy."""
+
+import altair as alt
+
+from charts.layers import colour, lit, shape, tooltips
+from charts.plane import AT_NOW, axis_domain
+from charts.settings import PlaneSettings
+from charts.spec import layered, named
+from charts.theme import THEMES
+
+VIEWS = {"i_xt": "i_xt_lines", "i_ty": "i_ty_lines"}
+
+
+def epoch_axis(settings: PlaneSettings, labels: bool = True, field: str = "epoch:Q") -> alt.X:
+    """Epochs on a scale linear in log(1 + epoch), so that epoch 0 has its place."""
+    last = max(settings.epochs[-1], 1)
+    axis = alt.Axis(
+        values=epoch_ticks(last),
+        format=",d",
+        labels=labels,
+        ticks=labels,
+        title="epoch (log scale of 1 + epoch)" if labels else None,
+    )
+    scale = alt.Scale(type="symlog", constant=1, domain=[0, last], nice=False)
+    return alt.X(field, axis=axis, scale=scale)
+
+
+def epoch_ticks(last: int) -> list[int]:
+    """0 and the powers of ten up to `last`."""
+    return [0, *(10**p for p in range(len(str(last))) if 10**p <= last)]
+
+
+def curve_panels(settings: PlaneSettings, width: int, height: int) -> list[dict]:
+    """I(X;T), I(T;Y), loss and accuracy, one above the other."""
+    panels = [
+        _information(settings, "i_xt", "I(X;T) (bits)", settings.h_x),
+        _information(settings, "i_ty", "I(T;Y) (bits)", settings.h_y),
+        _history(settings, "loss", "loss (nats)", alt.Scale(zero=True)),
+        _history(settings, "accuracy", "accuracy", alt.Scale(domain=[0, 1.03], nice=False), True),
+    ]
+    return [{**panel, "width": width, "height": height} for panel in panels]
+
+
+def _up(field: str, title: str, scale: alt.Scale) -> alt.Y:
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=4))
+
+
+def _information(settings: PlaneSettings, field: str, title: str, end: float) -> dict:
+    x = epoch_axis(settings, labels=False)
+    scale = alt.Scale(domain=axis_domain(end), nice=False)
+    y, low = _up(field, title, scale), _up(f"{field}_low", title, scale)
+    base, tint = named("means"), {"color": colour(settings), "opacity": lit()}
+    return layered(
+        base.transform_filter(f"isValid(datum.{field}_low)")
+        .mark_area(fillOpacity=0.16)
+        .encode(x=x, y=low, y2=f"{field}_high:Q", **tint),
+        now_rule(settings),
+        base.properties(name=VIEWS[field])
+        .mark_line(strokeWidth=1.6)
+        .encode(x=x, y=y, tooltip="name:N", **tint),
+        base.mark_point(size=40, opacity=0).encode(
+            x=x, y=y, detail="layer:N", tooltip=tooltips()
+        ),
+        base.transform_filter(AT_NOW)
+        .mark_point(size=42, filled=True)
+        .encode(x=x, y=y, shape=shape(settings), tooltip=tooltips(), **tint),
+    )
+
+
+def now_rule(settings: PlaneSettings) -> alt.Chart:
+    """A vertical line at the current epoch."""
+    return (
+        named("checkpoints")
+        .transform_filter(AT_NOW)
+        .mark_rule(color=THEMES[settings.theme].text, strokeWidth=1, opacity=0.7)
+        .encode(x="epoch:Q")
+    )
+
+
+def _history(
+    settings: PlaneSettings, field: str, title: str, scale: alt.Scale, labels: bool = False
+) -> dict:
+    look = THEMES[settings.theme]
+    x, y = epoch_axis(settings, labels=labels), _up(field, title, scale)
+    low = _up(f"{field}_low", title, scale)
+    dash = alt.StrokeDash(
+        "split:N",
+        sort=["train", "test"],
+        scale=alt.Scale(range=[[1, 0], [4, 3]]),
+        legend=_split_legend() if labels else None,
+    )
+    base = named("history")
+    tips = ["split:N", alt.Tooltip("epoch:Q", format=",d"), alt.Tooltip(f"{field}:Q", format=".4f")]
+    return layered(
+        base.transform_filter(f"isValid(datum.{field}_low)")
+        .mark_area(fillOpacity=0.16, color=look.muted)
+        .encode(x=x, y=low, y2=f"{field}_high:Q", detail="split:N"),
+        now_rule(settings),
+        base.mark_line(strokeWidth=1.5, color=look.text).encode(x=x, y=y, strokeDash=dash),
+        base.mark_point(size=40, opacity=0).encode(x=x, y=y, detail="split:N", tooltip=tips),
+    )
+
+
+def _split_legend() -> alt.Legend:
+    return alt.Legend(title=None, orient="bottom-right", direction="horizontal", symbolSize=260)

@@ -1,0 +1,194 @@
+"""The information plane: I(X;T) across, I(T;Y) up, one path per layer."""
+
+import math
+
+import altair as alt
+
+from charts.layers import colour, fill, lit, shape, tooltips
+from charts.settings import PlaneSettings
+from charts.spec import layered, named
+from charts.theme import SHAPES, THEMES
+
+NOW = "now"
+UNTIL_NOW = f"datum.k <= {NOW}"
+VIEW = "plane_lines"
+SATURATED = "× saturated in some replicate: close to log2 N, the samples limit the estimate"
+AT_NOW = f"datum.k == {NOW}"
+
+
+def axis_domain(end: float) -> list[float]:
+    """From a little below 0 to a little above `end`, so that no mark is cut."""
+    return [-0.03 * end, 1.09 * end]
+
+
+def bits_x(settings: PlaneSettings, field: str = "i_xt") -> alt.X:
+    """I(X;T) across, up to H(X)."""
+    scale = alt.Scale(domain=axis_domain(settings.h_x), nice=False)
+    return alt.X(f"{field}:Q", title="I(X;T) (bits)", scale=scale)
+
+
+def bits_y(settings: PlaneSettings, field: str = "i_ty") -> alt.Y:
+    """I(T;Y) up, up to H(Y)."""
+    scale = alt.Scale(domain=axis_domain(settings.h_y), nice=False)
+    return alt.Y(f"{field}:Q", title="I(T;Y) (bits)", scale=scale)
+
+
+def plane_panel(settings: PlaneSettings, width: int, height: int) -> dict:
+    """The large plane with limits, replicates, mean paths and the current checkpoint."""
+    at = {"x": bits_x(settings), "y": bits_y(settings)}
+    layers = [
+        *limits(settings),
+        _replicate_paths(settings, at),
+        *_bounds(settings, at),
+        *_mean_paths(settings, at),
+        _start(settings, at),
+        *_saturated(settings, at, height),
+        *_current(settings, at),
+        _epoch(settings),
+        label("heading", settings, x=width, align="right"),
+    ]
+    return layered(*layers, width=width, height=height)
+
+
+def limits(settings: PlaneSettings) -> list[alt.Chart]:
+    """Dashed lines at H(X) and H(Y), where I(X;T) and I(T;Y) must end, with names."""
+    look = THEMES[settings.theme]
+    rule = {"strokeDash": [5, 4], "color": look.muted, "strokeWidth": 1}
+    text = {"color": look.muted, "fontSize": 11}
+    x, y = alt.XDatum(settings.h_x), alt.YDatum(settings.h_y)
+    base = named("labels")
+    return [
+        base.mark_rule(**rule).encode(x=x),
+        base.mark_rule(**rule).encode(y=y),
+        base.mark_text(
+            **text, text=_h_x_label(settings), angle=270, align="left", baseline="bottom", dx=4, dy=-3
+        ).encode(x=x, y=alt.YDatum(0)),
+        base.mark_text(
+            **text, text=f"H(Y) = {settings.h_y:.4g} bits", align="left", baseline="bottom", dx=4, dy=-3
+        ).encode(x=alt.XDatum(0), y=y),
+    ]
+
+
+def _h_x_label(settings: PlaneSettings) -> str:
+    if math.isclose(settings.h_x, math.log2(settings.n_samples), rel_tol=1e-9):
+        return f"H(X) = log2 {settings.n_samples:,} = {settings.h_x:.4g} bits"
+    return f"H(X) = {settings.h_x:.4g} bits"
+
+
+def _replicate_paths(settings: PlaneSettings, at: dict) -> alt.Chart:
+    return (
+        named("replicates")
+        .mark_line(strokeWidth=0.7, strokeOpacity=0.25)
+        .encode(
+            **at,
+            color=colour(settings),
+            detail="replicate:N",
+            order="k:Q",
+            opacity=lit(dim=0.15),
+        )
+        .transform_filter(UNTIL_NOW)
+    )
+
+
+def _bounds(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
+    shared = {"color": colour(settings), "opacity": lit()}
+    base = named("means").transform_filter(AT_NOW)
+    rule = {"strokeWidth": 1.4, "strokeOpacity": 0.8}
+    across = base.transform_filter("isValid(datum.i_xt_lower)").mark_rule(**rule)
+    up = base.transform_filter("isValid(datum.i_ty_lower)").mark_rule(**rule)
+    return [
+        across.encode(x=bits_x(settings, "i_xt_lower"), x2="i_xt_upper:Q", y=at["y"], **shared),
+        up.encode(y=bits_y(settings, "i_ty_lower"), y2="i_ty_upper:Q", x=at["x"], **shared),
+    ]
+
+
+def _mean_paths(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
+    base = named("means").transform_filter(UNTIL_NOW)
+    last = len(settings.epochs) - 1
+    later = alt.FillOpacity(
+        "k:Q", scale=alt.Scale(domain=[0, max(last, 1)], range=[0.2, 1]), legend=None
+    )
+    line = base.properties(name=VIEW).mark_line(strokeWidth=1.8, strokeOpacity=0.75).encode(
+        **at, color=colour(settings), order="k:Q", opacity=lit(), tooltip="name:N"
+    )
+    points = base.mark_point(size=16, strokeWidth=0).encode(
+        **at,
+        fill=fill(settings),
+        shape=shape(settings),
+        fillOpacity=later,
+        opacity=lit(),
+        tooltip=tooltips(),
+    )
+    return [line, points]
+
+
+def _start(settings: PlaneSettings, at: dict) -> alt.Chart:
+    return (
+        named("means")
+        .mark_point(size=70, strokeWidth=1.6, filled=False)
+        .encode(
+            **at,
+            color=colour(settings),
+            shape=shape(settings),
+            opacity=lit(),
+            tooltip=tooltips(),
+        )
+        .transform_filter("datum.k == 0")
+    )
+
+
+def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
+    look = THEMES[settings.theme]
+    base = named("means").transform_filter(AT_NOW)
+    mark = base.mark_point(size=300, stroke=look.background, strokeWidth=1.5).encode(
+        **at,
+        fill=fill(settings),
+        shape=shape(settings),
+        opacity=lit(),
+        tooltip=tooltips(),
+    )
+    number = base.mark_text(dy=_centre(), fontSize=10, fontWeight="bold", color=look.background).encode(
+        **at, text="layer:N", opacity=lit()
+    )
+    return [mark, number]
+
+
+def _centre() -> alt.ExprRef:
+    """The middle of a triangle is not the middle of its box."""
+    down = [{"triangle-up": 3, "triangle-down": -2}.get(name, 0) for name in SHAPES]
+    return alt.ExprRef(expr=f"{down}[(datum.layer - 1) % {len(down)}]")
+
+
+def _saturated(settings: PlaneSettings, at: dict, height: int) -> list[alt.Chart]:
+    text = THEMES[settings.theme].text
+    base = named("means").transform_filter(UNTIL_NOW).transform_filter("datum.saturated > 0")
+    cross = {"shape": "M-1,-1L1,1M-1,1L1,-1", "strokeWidth": 1.2, "filled": False, "color": text}
+    words = {"align": "left", "baseline": "bottom", "fontSize": 11, "color": text}
+    return [
+        base.mark_point(size=20, **cross).encode(**at, opacity=lit()),
+        base.transform_filter(AT_NOW)
+        .mark_point(size=50, xOffset=11, yOffset=-11, **cross)
+        .encode(**at, opacity=lit()),
+        base.transform_aggregate(n="count()")
+        .transform_filter("datum.n > 0")
+        .mark_text(text=SATURATED, **words)
+        .encode(x=alt.value(10), y=alt.value(height - 22)),
+    ]
+
+
+def _epoch(settings: PlaneSettings) -> alt.Chart:
+    words = {"fontSize": 17, "fontWeight": "bold", "color": THEMES[settings.theme].text}
+    return (
+        named("checkpoints")
+        .transform_filter(AT_NOW)
+        .transform_calculate(words="'epoch ' + format(datum.epoch, ',d')")
+        .mark_text(align="left", baseline="bottom", **words)
+        .encode(x=alt.value(0), y=alt.value(-7), text="words:N")
+    )
+
+
+def label(field: str, settings: PlaneSettings, x: int, align: str) -> alt.Chart:
+    """A field of the data set `labels`, written above a panel."""
+    mark = {"fontSize": 12, "color": THEMES[settings.theme].muted, "baseline": "bottom"}
+    place = {"x": alt.value(x), "y": alt.value(-9)}
+    return named("labels").mark_text(align=align, **mark).encode(text=f"{field}:N", **place)

@@ -1,0 +1,109 @@
+"""The named data sets of a figure, as plain JSON rows.
+
+The rows stand apart from the specification, which names them only. So a chart
+on a page keeps its epoch while data arrive, because its specification is the same.
+"""
+
+import math
+
+import pandas as pd
+
+from charts.settings import PlaneSettings
+from charts.tables import (
+    BOUNDS,
+    QUANTITIES,
+    history_mean,
+    mean_table,
+    records,
+    with_checkpoint,
+)
+
+MEAN_COLUMNS = (
+    *("layer", "name", "k", "epoch", "i_xt", "i_ty", *BOUNDS, "saturated"),
+    *(f"{name}_{end}" for name in ("i_xt", "i_ty") for end in ("low", "high")),
+    *(f"{name}_text" for name in QUANTITIES),
+    *("bounds", "note"),
+)
+HISTORY_COLUMNS = (
+    *("epoch", "split", "loss", "loss_low", "loss_high"),
+    *("accuracy", "accuracy_low", "accuracy_high"),
+)
+
+
+def plane_rows(
+    table: pd.DataFrame, history: pd.DataFrame, settings: PlaneSettings
+) -> dict[str, list[dict]]:
+    """Every data set of the plane figure by name."""
+    table = with_checkpoint(table, settings.epochs)
+    return {
+        "means": mean_rows(table, settings),
+        "replicates": _replicates(table),
+        "checkpoints": _checkpoints(table),
+        "history": records(history_mean(history), HISTORY_COLUMNS),
+        "layers": layer_rows(settings),
+        "labels": [_labels(table, settings)],
+    }
+
+
+def key_columns(settings: PlaneSettings) -> int:
+    """How many layers stand side by side in the key."""
+    return max(1, min(settings.n_layers, settings.width // 105))
+
+
+def layer_rows(settings: PlaneSettings) -> list[dict]:
+    """The entries of the key: name and place of each layer."""
+    places = enumerate(settings.layer_names)
+    columns = key_columns(settings)
+    return [
+        {"layer": i + 1, "name": name, "column": i % columns, "row": i // columns}
+        for i, name in places
+    ]
+
+
+def _labels(table: pd.DataFrame, settings: PlaneSettings) -> dict[str, str]:
+    heading = " · ".join(text for text in (settings.title, settings.estimator_label) if text)
+    n = table["replicate"].nunique()
+    return {"heading": heading, "band": f"mean ± 1 sd of {n} replicates" if n > 1 else "1 replicate"}
+
+
+def mean_rows(table: pd.DataFrame, settings: PlaneSettings) -> list[dict]:
+    """One row per checkpoint and layer; `table` has the checkpoint's index `k`."""
+    means = mean_table(table, by=("k", "epoch", "layer"))
+    names = dict(enumerate(settings.layer_names, start=1))
+    texts = {f"{name}_text": _with_sd(means, name) for name in QUANTITIES}
+    means = means.assign(name=means["layer"].map(names), **texts)
+    means = means.assign(bounds=_bounds(means), note=_note(means))
+    return records(means, MEAN_COLUMNS)
+
+
+def _replicates(table: pd.DataFrame) -> list[dict]:
+    if table["replicate"].nunique() < 2:
+        return []
+    ordered = table.sort_values(["layer", "replicate", "k"])
+    return records(ordered, ("layer", "replicate", "k", "i_xt", "i_ty"), digits=4)
+
+
+def _checkpoints(table: pd.DataFrame) -> list[dict]:
+    reached = table[["k", "epoch"]].drop_duplicates().sort_values("k")
+    return records(reached, ("k", "epoch"))
+
+
+def _with_sd(means: pd.DataFrame, name: str) -> list[str]:
+    pairs = zip(means[name], means[f"{name}_sd"], strict=True)
+    return [f"{m:.3f}" + (f" ± {sd:.3f}" if math.isfinite(sd) else "") for m, sd in pairs]
+
+
+def _bounds(means: pd.DataFrame) -> list[str]:
+    columns = (means[name] for name in BOUNDS)
+    return [_interval(a, b, "I(X;T)", c, d) for a, b, c, d in zip(*columns, strict=True)]
+
+
+def _interval(x_low: float, x_high: float, name: str, y_low: float, y_high: float) -> str:
+    parts = [(name, x_low, x_high), ("I(T;Y)", y_low, y_high)]
+    known = [f"{n} {a:.3f} to {b:.3f}" for n, a, b in parts if math.isfinite(a + b)]
+    return ", ".join(known) or "none"
+
+
+def _note(means: pd.DataFrame) -> list[str]:
+    pairs = zip(means["replicates"], means["saturated"], strict=True)
+    return [f"{n}, {s} saturated" if s else f"{n}" for n, s in pairs]

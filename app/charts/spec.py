@@ -1,0 +1,44 @@
+"""Small Altair charts put together into one Vega-Lite specification, and given their rows.
+
+Altair copies a composed chart with all its rows at every step, which takes
+seconds here. So single marks are Altair charts, and the rest is plain values:
+JSON text that depends on the scales alone, and rows that are added at the end.
+"""
+
+import json
+
+import altair as alt
+
+from charts.theme import chart_config
+
+
+def named(name: str) -> alt.Chart:
+    """A chart over the data set of that name."""
+    return alt.Chart(alt.NamedData(name=name))
+
+
+def layered(*charts: alt.Chart, **properties: object) -> dict:
+    """Single marks one above the other, on the same axes."""
+    return {"layer": [_unit(chart) for chart in charts], **properties}
+
+
+def _unit(chart: alt.Chart) -> dict:
+    spec = chart.to_dict(validate=False)
+    return {name: value for name, value in spec.items() if name not in ("$schema", "config")}
+
+
+def template(body: dict, theme: str, description: str) -> str:
+    """The specification as JSON text with its whole look and its description, without rows."""
+    whole = {
+        "$schema": alt.SCHEMA_URL,
+        "config": chart_config(theme),
+        "description": description,
+        "autosize": {"type": "pad", "contains": "padding"},
+        **body,
+    }
+    return json.dumps(whole)
+
+
+def specification(text: str, rows: dict[str, list[dict]]) -> dict:
+    """A new specification from a template and its named data sets."""
+    return {**json.loads(text), "datasets": rows}

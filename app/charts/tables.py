@@ -1,0 +1,90 @@
+"""Tidy tables in, the few numbers a chart draws out."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+QUANTITIES = ("i_xt", "i_ty", "h_t")
+BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
+HISTORY_ROWS = 240
+
+
+def _spread(mean: pd.DataFrame, sd: pd.DataFrame, name: str) -> dict[str, pd.Series]:
+    return {
+        name: mean[name],
+        f"{name}_sd": sd[name],
+        f"{name}_low": mean[name] - sd[name],
+        f"{name}_high": mean[name] + sd[name],
+    }
+
+
+def mean_table(table: pd.DataFrame, by: Iterable[str] = ("epoch", "layer")) -> pd.DataFrame:
+    """Mean and spread over replicates: one row per group of `by`, sorted.
+
+    For each of `i_xt`, `i_ty`, `h_t` (bits) the columns are the mean, `_sd` (the
+    sample standard deviation, divisor R - 1; NaN for one replicate) and `_low`,
+    `_high` = mean - sd, mean + sd. The bounds are means, NaN where the estimator
+    has none. `replicates` counts the rows of a group, `saturated` those of them
+    whose estimate is saturated.
+    """
+    by = list(by)
+    known = [name for name in BOUNDS if name in table]
+    groups = table.groupby(by, sort=True)
+    mean, sd = groups[[*QUANTITIES, *known]].mean(), groups[list(QUANTITIES)].std(ddof=1)
+    columns = {k: v for name in QUANTITIES for k, v in _spread(mean, sd, name).items()}
+    columns |= {name: mean[name] if name in known else math.nan for name in BOUNDS}
+    columns |= {"replicates": groups.size(), "saturated": groups["saturated"].sum().astype(int)}
+    return pd.DataFrame(columns, index=mean.index).reset_index()
+
+
+def history_mean(history: pd.DataFrame) -> pd.DataFrame:
+    """Mean and spread over replicates of loss (nats) and accuracy, long in `split`.
+
+    Columns `epoch`, `split` ("train", "test"), `loss`, `accuracy` and of both
+    `_low`, `_high` = mean -+ sample standard deviation. A run without a test set
+    has no rows "test". More than 240 epochs are thinned evenly in log(1 + epoch).
+    """
+    kept = history[history["epoch"].isin(_thinned(history["epoch"]))]
+    splits = [s for s in ("train", "test") if f"{s}_loss" in kept]
+    return pd.concat([_split_mean(kept, s) for s in splits], ignore_index=True)
+
+
+def _split_mean(history: pd.DataFrame, split: str) -> pd.DataFrame:
+    names = {f"{split}_loss": "loss", f"{split}_accuracy": "accuracy"}
+    groups = history.rename(columns=names).groupby("epoch")[["loss", "accuracy"]]
+    mean, sd = groups.mean(), groups.std(ddof=1)
+    columns = {k: v for name in names.values() for k, v in _spread(mean, sd, name).items()}
+    return pd.DataFrame(columns).reset_index().assign(split=split)
+
+
+def _thinned(epochs: pd.Series) -> np.ndarray:
+    unique = np.unique(epochs)
+    if len(unique) <= HISTORY_ROWS:
+        return unique
+    targets = np.linspace(np.log1p(unique[0]), np.log1p(unique[-1]), HISTORY_ROWS)
+    return unique[np.unique(np.abs(np.log1p(unique)[:, None] - targets).argmin(axis=0))]
+
+
+def with_checkpoint(table: pd.DataFrame, epochs: tuple[int, ...]) -> pd.DataFrame:
+    """The table with `k`, the index of its epoch in `epochs`.
+
+    Raises ValueError where the table has an epoch that is not in `epochs`.
+    """
+    index = {epoch: k for k, epoch in enumerate(epochs)}
+    strange = sorted(set(table["epoch"]) - set(index))
+    if strange:
+        raise ValueError(f"epoch: {strange[0]} of the table is not in the settings' epochs")
+    return table.assign(k=table["epoch"].map(index).astype(int))
+
+
+def records(table: pd.DataFrame, columns: Iterable[str], digits: int = 5) -> list[dict]:
+    """Rows as plain JSON values: floats rounded to `digits` places, not finite as None."""
+    kept = table[list(columns)].round(digits)
+    values = [[_plain(v) for v in kept[name].tolist()] for name in kept]
+    return [dict(zip(kept.columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,123 @@
+"""Long work in worker processes, one per distinct request, shared by all sessions.
+
+A job belongs to the server, not to the page that started it: a browser reload
+finds it again, and a second session that asks for the same joins it. The
+worker's stdin is its lifeline: closing it cancels, and so does the death of this
+process.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+
+@dataclass
+class Job:
+    """A worker and the last it said; `state` is running, done, stopped or failed."""
+
+    request: dict
+    process: subprocess.Popen
+    started: float = field(default_factory=time.monotonic)
+    state: str = "running"
+    progress: dict | None = None
+    notices: list[str] = field(default_factory=list)
+    error: str | None = None
+    field: str | None = None
+    cancelled: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the worker is still at it."""
+        return self.state == "running"
+
+    def cancel(self) -> None:
+        """Ask the worker to stop and to keep what it has."""
+        self.cancelled = True
+        try:
+            self.process.stdin.close()
+        except OSError:
+            # It has ended by itself in the meantime.
+            pass
+
+    def hear(self, event: dict) -> None:
+        """Take in one event of the worker."""
+        kind = event.pop("event")
+        if kind == "progress":
+            self.progress = event
+        elif kind == "notice":
+            self.notices.append(event["text"])
+        elif kind == "error":
+            self.error, self.field, self.state = event["message"], event["field"], "failed"
+        elif kind == "done":
+            self.state = "done" if event["complete"] else "stopped"
+
+
+def _listen(job: Job) -> None:
+    errors: deque[str] = deque(maxlen=5)
+    reader = threading.Thread(target=lambda: errors.extend(job.process.stderr), daemon=True)
+    reader.start()
+    for line in job.process.stdout:
+        job.hear(json.loads(line))
+    status = job.process.wait()
+    reader.join(timeout=1)
+    if job.state == "running":
+        last = errors[-1].strip() if errors else ""
+        job.error = f"The worker ended with status {status}. {last}".strip()
+        job.state = "failed"
+
+
+class Jobs:
+    """The jobs of this server, by key."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+
+    def start(self, key: str, request: dict) -> Job:
+        """The job of that key: the running one, or a new worker for `request`."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or not job.active:
+                job = self._jobs[key] = _launch(request)
+            return job
+
+    def get(self, key: str) -> Job | None:
+        """The running or last job of that key."""
+        return self._jobs.get(key)
+
+    def forget(self, key: str) -> None:
+        """Drop a job that has ended, so that its message is not shown again."""
+        with self._lock:
+            if key in self._jobs and not self._jobs[key].active:
+                del self._jobs[key]
+
+
+def _launch(request: dict) -> Job:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ibcore.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    job = Job(request, process)
+    try:
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+    except OSError:
+        # The listener says why it is gone.
+        pass
+    threading.Thread(target=_listen, args=(job,), daemon=True).start()
+    return job
+
+
+@st.cache_resource
+def registry() -> Jobs:
+    """The one registry of this server."""
+    return Jobs()

@@ -1,0 +1,321 @@
+"""Widgets, the URL and what they mean: an Experiment and an Estimator.
+
+Every setting has one key, which is the widget's key and the URL's parameter. The
+URL holds the preset and what differs from it. It is read and written here and
+not by the widgets, because a value that is not allowed must be named, and a
+preset must fill what the link leaves open.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import streamlit as st
+
+from ibcore import KDE, Binning, Experiment, FieldError
+from ibcore.estimators import Estimator
+from ibcore.experiment import (
+    ACTIVATION_NAMES,
+    BATCH_MODES,
+    FILE_TASKS,
+    INIT_NAMES,
+    OPTIMIZER_NAMES,
+    OUTPUT_NAMES,
+    TASK_NAMES,
+)
+from ibcore.presets import PRESETS, Preset, nearest
+from ibcore.run import SAMPLES
+
+FIRST_PRESET = "original-code"
+LIMIT_RULES = ("fixed", "range", "layer", "width")
+FAMILIES = ("binning", "kde")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of the experiment: its key, its place, how it is typed and its choices.
+
+    `kind` is choice, whole, text, number or flag; a number is typed as text, so that
+    4e-4 can be written as such.
+    """
+
+    key: str
+    section: str
+    name: str
+    kind: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def dotted(self) -> str:
+        return f"{self.section}.{self.name}"
+
+    def shown(self, experiment: Experiment) -> object:
+        """The field's value as the widget shows it."""
+        value = getattr(getattr(experiment, self.section), self.name)
+        if self.kind in ("number", "text"):
+            return "" if value is None else value if self.kind == "text" else f"{value:g}"
+        return value
+
+    def parsed(self, shown: object) -> object:
+        """The widget's value as the field takes it; FieldError for text that is no number."""
+        if self.kind == "text":
+            return (shown or "").strip() or None
+        if self.kind != "number":
+            return shown
+        text = (shown or "").strip()
+        if not text:
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            raise FieldError(self.name, text, "a number such as 0.5 or 4e-4") from None
+
+
+SETTINGS = (
+    Setting("task", "task", "name", "choice", TASK_NAMES),
+    Setting("train", "task", "train_fraction", "number"),
+    Setting("split", "task", "split_seed", "whole"),
+    Setting("gamma", "task", "gamma", "number"),
+    Setting("path", "task", "path", "text"),
+    Setting("layers", "network", "layers", "text"),
+    Setting("act", "network", "activation", "choice", ACTIVATION_NAMES),
+    Setting("init", "network", "init", "choice", INIT_NAMES),
+    Setting("out", "network", "output", "choice", OUTPUT_NAMES),
+    Setting("opt", "training", "optimizer", "choice", OPTIMIZER_NAMES),
+    Setting("lr", "training", "learning_rate", "number"),
+    Setting("mom", "training", "momentum", "number"),
+    Setting("mode", "training", "batch_mode", "choice", BATCH_MODES),
+    Setting("batch", "training", "batch_size", "whole"),
+    Setting("epochs", "training", "epochs", "whole"),
+    Setting("reps", "training", "replicates", "whole"),
+    Setting("seed", "training", "seed", "whole"),
+    Setting("resample", "training", "resample_split", "flag"),
+    Setting("ckpt", "recording", "checkpoints", "whole"),
+)
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+ESTIMATOR_DEFAULTS = {
+    "est": "binning",
+    "limits": "fixed",
+    "low": -1.0,
+    "high": 1.0,
+    "bins": 30,
+    "width": 0.07,
+    "var": 0.1,
+    "samples": "all",
+}
+"""The estimator's settings, as the URL names them."""
+
+CHOICES = {
+    "est": FAMILIES,
+    "limits": LIMIT_RULES,
+    "bins": Binning().default_ladder,
+    "width": Binning(width=0.07).default_ladder,
+    "var": KDE().default_ladder,
+    "samples": SAMPLES,
+    "preset": tuple(PRESETS),
+} | {setting.key: setting.choices for setting in SETTINGS if setting.choices}
+
+
+def defaults() -> dict[str, object]:
+    """What every setting is where the URL does not say."""
+    return {"preset": FIRST_PRESET} | of_preset(PRESETS[FIRST_PRESET])
+
+
+def of_preset(preset: Preset) -> dict[str, object]:
+    """The settings that show the preset's experiment through its estimator."""
+    return of_experiment(preset.experiment) | of_estimator(preset.estimator)
+
+
+def of_experiment(experiment: Experiment) -> dict[str, object]:
+    """The settings of an experiment."""
+    return {setting.key: setting.shown(experiment) for setting in SETTINGS}
+
+
+def of_estimator(estimator: Estimator) -> dict[str, object]:
+    """The settings of an estimator; its parameter is snapped to the ladder."""
+    if isinstance(estimator, KDE):
+        return ESTIMATOR_DEFAULTS | {"est": "kde", "var": snapped("var", estimator.variance)}
+    if estimator.width is not None:
+        width = snapped("width", estimator.width)
+        return ESTIMATOR_DEFAULTS | {"limits": "width", "width": width}
+    bins = {"bins": snapped("bins", estimator.n_bins)}
+    if isinstance(estimator.limits, str):
+        return ESTIMATOR_DEFAULTS | bins | {"limits": estimator.limits}
+    low, high = estimator.limits
+    return ESTIMATOR_DEFAULTS | bins | {"low": low, "high": high}
+
+
+def snapped(key: str, value: float) -> float:
+    """The rung of the ladder nearest to the value."""
+    return min(CHOICES[key], key=lambda rung: abs(rung - value))
+
+
+def experiment(settings: Mapping[str, object]) -> Experiment:
+    """The experiment that the settings describe; FieldError for the first that is wrong."""
+    parts = {field.name: {} for field in fields(Experiment)}
+    for setting in SETTINGS:
+        if setting.key in _relevant(settings):
+            parts[setting.section][setting.name] = setting.parsed(settings[setting.key])
+    kinds = {field.name: field.default_factory for field in fields(Experiment)}
+    return Experiment(**{section: kinds[section](**values) for section, values in parts.items()})
+
+
+def _relevant(settings: Mapping[str, object]) -> set[str]:
+    """The keys that count: gamma belongs to one task, path to those that read files."""
+    keys = set(BY_KEY)
+    if settings["task"] != "symmetric":
+        keys.discard("gamma")
+    if settings["task"] not in FILE_TASKS:
+        keys.discard("path")
+    return keys
+
+
+def mistakes(settings: Mapping[str, object]) -> dict[str, FieldError]:
+    """What is wrong, by key: every setting is tried by itself."""
+    found = {}
+    base = experiment(defaults())
+    for setting in SETTINGS:
+        if setting.key not in _relevant(settings) or setting.key in ("task", "path"):
+            continue
+        try:
+            kind = type(getattr(base, setting.section))
+            kind(**{setting.name: setting.parsed(settings[setting.key])})
+        except FieldError as error:
+            found[setting.key] = error
+    try:
+        experiment(settings)
+    except FieldError as error:
+        key = next((s.key for s in SETTINGS if s.name == error.field), "task")
+        found.setdefault(key, error)
+    return found
+
+
+def estimator(settings: Mapping[str, object]) -> Estimator:
+    """The estimator that the settings describe; FieldError where they are wrong."""
+    if settings["est"] == "kde":
+        return KDE(settings["var"])
+    if settings["limits"] == "width":
+        return Binning(width=settings["width"])
+    if settings["limits"] in ("range", "layer"):
+        return Binning(settings["bins"], settings["limits"])
+    return Binning(settings["bins"], (settings["low"], settings["high"]))
+
+
+def parameter_key(settings: Mapping[str, object]) -> str:
+    """The key of the estimator's slider."""
+    if settings["est"] == "kde":
+        return "var"
+    return "width" if settings["limits"] == "width" else "bins"
+
+
+def current() -> dict[str, object]:
+    """The settings as the widgets have them now."""
+    return {key: st.session_state.get(key, value) for key, value in defaults().items()}
+
+
+def begin() -> None:
+    """First in every run of a page: let the URL and the preset fill the settings.
+
+    A link that this session did not write itself (the first one, a link of the
+    guide, the browser's back button) replaces all settings. Values are assigned
+    anew so that they outlive the pages that show no widget for them.
+    """
+    state = st.session_state
+    link = st.query_params.to_dict()
+    if "written" not in state or (link and link != state["written"]):
+        _adopt(link)
+    elif state["preset"] != state["adopted"]:
+        _fill(state["preset"])
+    for key in defaults():
+        state[key] = state[key]
+    write_link()
+
+
+def write_link() -> None:
+    """Put the settings into the URL: the preset, and what differs from it."""
+    settings = current()
+    preset = of_preset(PRESETS[settings["preset"]])
+    link = {key: _text(settings[key]) for key, value in preset.items() if settings[key] != value}
+    if link or settings["preset"] != FIRST_PRESET:
+        link = {"preset": settings["preset"]} | link
+    if link != st.query_params.to_dict():
+        st.query_params.from_dict(link)
+    st.session_state["written"] = link
+
+
+def _adopt(link: Mapping[str, str]) -> None:
+    """Fill the settings from the link: its preset first, then what it names itself."""
+    values, refused = {}, []
+    for key, text in link.items():
+        try:
+            values[key] = read(key, text)
+        except FieldError as error:
+            refused.append(str(error))
+    _fill(values.get("preset", FIRST_PRESET))
+    st.session_state.update(values)
+    st.session_state["refused"] = refused
+
+
+def _fill(name: str) -> None:
+    st.session_state.update({"preset": name, "adopted": name} | of_preset(PRESETS[name]))
+
+
+def read(key: str, text: str) -> object:
+    """A setting's value from the text in a URL; FieldError where it is not allowed."""
+    known = defaults()
+    if key not in known:
+        raise FieldError(key, text, "only the settings of this page")
+    if key in CHOICES:
+        by_text = {_text(choice): choice for choice in CHOICES[key]}
+        if text not in by_text:
+            raise FieldError(key, text, "one of " + ", ".join(by_text))
+        return by_text[text]
+    default = known[key]
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        return type(default)(text)
+    except (ValueError, KeyError):
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(default)]
+        raise FieldError(key, text, kind) from None
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def differs_from_preset(settings: Mapping[str, object]) -> bool:
+    """Whether the experiment is no longer the chosen preset's."""
+    wanted = of_experiment(PRESETS[settings["preset"]].experiment)
+    return any(settings[key] != value for key, value in wanted.items())
+
+
+def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
+    """The command that makes this run and its plane again."""
+    preset, changes = nearest(experiment)
+    return " ".join(
+        [
+            "python -m ibcore run",
+            preset.name,
+            *(f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items()),
+            *_estimator_words(estimator),
+            *(() if samples == "all" else (f"--samples {samples}",)),
+            "--out out",
+        ]
+    )
+
+
+def _json(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _estimator_words(estimator: Estimator) -> list[str]:
+    if isinstance(estimator, KDE):
+        return [f"--estimator kde --variance {estimator.variance:g}"]
+    if estimator.width is not None:
+        return [f"--estimator binning --width {estimator.width:g}"]
+    limits = estimator.limits
+    words = limits if isinstance(limits, str) else f"{limits[0]:g} {limits[1]:g}"
+    return [f"--estimator binning --n-bins {estimator.n_bins} --limits {words}"]

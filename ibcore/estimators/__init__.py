@@ -1,0 +1,55 @@
+"""Estimators of I(X;T) and I(T;Y): a registry of frozen dataclasses, in bits.
+
+Each has `information(t, y, x=None)`, `ladder(t, y, values, x=None)`, and the
+properties `parameter`, `default_ladder` and `label`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+
+from ibcore.estimators.binning import BIN_LADDER, WIDTH_LADDER, Binning
+from ibcore.estimators.information import Information, label_entropy
+from ibcore.estimators.kde import KDE, VARIANCE_LADDER
+from ibcore.estimators.protocol import Estimator
+from ibcore.experiment import FieldError
+
+ESTIMATORS = {"binning": Binning, "kde": KDE}
+"""The estimators by the name that files, addresses and command lines use."""
+
+
+def to_dict(estimator: Estimator) -> dict:
+    """The estimator as plain values for JSON: its family and its fields."""
+    family = next(name for name, kind in ESTIMATORS.items() if isinstance(estimator, kind))
+    return {"family": family} | asdict(estimator)
+
+
+def from_dict(content: Mapping[str, object]) -> Estimator:
+    """The estimator that `to_dict` described; absent fields take their defaults.
+
+    Raises FieldError for an unknown family, an unknown field or a value it does
+    not allow.
+    """
+    given = dict(content)
+    family = given.pop("family", None)
+    if family not in ESTIMATORS:
+        raise FieldError("estimator", family, "one of " + ", ".join(ESTIMATORS))
+    known = [field.name for field in fields(ESTIMATORS[family])]
+    for name, value in given.items():
+        if name not in known:
+            raise FieldError(name, value, f"only the fields of {family}: " + ", ".join(known))
+    return ESTIMATORS[family](**given)
+
+
+__all__ = [
+    "BIN_LADDER",
+    "ESTIMATORS",
+    "KDE",
+    "VARIANCE_LADDER",
+    "WIDTH_LADDER",
+    "Binning",
+    "Estimator",
+    "Information",
+    "from_dict",
+    "label_entropy",
+    "to_dict",
+]

@@ -1,0 +1,46 @@
+"""Equal rows of a matrix: 64-bit keys, and the entropy of their counts."""
+
+import numpy as np
+
+_MULTIPLIER_SEED = 20170302
+
+
+def odd_multipliers(n: int) -> np.ndarray:
+    """`n` odd 64-bit numbers, always the same ones, to hash a row as sum_d m_d c_d mod 2^64.
+
+    Two given rows that differ by less than 2^s collide with probability at most
+    2^(s - 64) over the choice of multipliers (Dietzfelbinger et al. 1997, A
+    reliable randomized algorithm for the closest-pair problem, Section 2).
+    """
+    generator = np.random.default_rng(_MULTIPLIER_SEED)
+    return generator.integers(0, 2**64, n, dtype=np.uint64) | np.uint64(1)
+
+
+def weighted_sums(cells: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
+    """sum_d cells[..., d] multipliers[d] mod 2^64, (..., D) and (D,) -> (...)."""
+    return np.einsum("...d,d->...", cells, multipliers)
+
+
+def float_keys(t: np.ndarray) -> np.ndarray:
+    """One 64-bit key for each row of floats (N, D); -0.0 counts as 0.0."""
+    positive_zero = np.ascontiguousarray(t + t.dtype.type(0))
+    bits = positive_zero.view(f"u{t.dtype.itemsize}").astype(np.uint64)
+    # A multiply and a shift bring the high bits of a float, where its exponent and
+    # its sign live, down to where a product mod 2^64 can still spread them.
+    bits *= np.uint64(0x9E3779B97F4A7C15)
+    bits ^= bits >> np.uint64(32)
+    return weighted_sums(bits, odd_multipliers(t.shape[1]))
+
+
+def distinct_rows(t: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Positions (M,) of one row of each kind in `t` (N, D), and the kind (N,) of every row.
+
+    None where all rows differ. Rows of a kind are compared, not only their keys:
+    should two different rows ever share a key, the answer is None as well.
+    """
+    keys = float_keys(t)
+    ordered = np.sort(keys)
+    if np.all(ordered[1:] != ordered[:-1]):
+        return None
+    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
+    return (first, kind) if np.array_equal(t[first[kind]], t) else None
