@@ -6,6 +6,7 @@ worker's stdin is its lifeline: closing it cancels, and so does the death of thi
 process.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -39,11 +40,9 @@ class Job:
     def cancel(self) -> None:
         """Ask the worker to stop and to keep what it has."""
         self.cancelled = True
-        try:
+        # An error here means that it has ended by itself in the meantime.
+        with contextlib.suppress(OSError):
             self.process.stdin.close()
-        except OSError:
-            # It has ended by itself in the meantime.
-            pass
 
     def hear(self, event: dict) -> None:
         """Take in one event of the worker."""
@@ -107,12 +106,10 @@ def _launch(request: dict) -> Job:
         text=True,
     )
     job = Job(request, process)
-    try:
+    # If it is gone already, the listener says why.
+    with contextlib.suppress(OSError):
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-    except OSError:
-        # The listener says why it is gone.
-        pass
     threading.Thread(target=_listen, args=(job,), daemon=True).start()
     return job
 

@@ -8,6 +8,7 @@ const selector = chart => ".st-key-" + CSS.escape(chart.trim().replace(/[^a-zA-Z
 
 // The index beside the slider is hidden: the chart itself names the epoch.
 const sliderStyle = at => `
+${at} svg.marks { user-select: none; }
 ${at} form.vega-bindings .vega-bind { width: 100%; }
 ${at} form.vega-bindings .vega-bind label { width: 100%; flex-wrap: nowrap; }
 ${at} form.vega-bindings .vega-bind-name { min-width: 0; }

@@ -276,10 +276,13 @@ def read(key: str, text: str) -> object:
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
-        return type(default)(text)
+        value = type(default)(text)
     except (ValueError, KeyError):
         kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(default)]
         raise FieldError(key, text, kind) from None
+    if not isinstance(value, str) and not abs(value) < 2**53:
+        raise FieldError(key, text, "a number that a browser can hold")
+    return value
 
 
 def _text(value: object) -> str:

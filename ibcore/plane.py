@@ -50,7 +50,7 @@ def information_curves(
         tables.append(checkpoint_curves(run, k, per_layer, values, samples=samples))
         if progress is not None:
             progress(k + 1, len(run.epochs))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def as_estimator(estimator: Estimator | str) -> Estimator:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -78,27 +79,40 @@ class Run:
 
     @classmethod
     def from_checkpoints(
-        cls, experiment: Experiment, fingerprint: str, checkpoints: Sequence[Checkpoint]
+        cls,
+        experiment: Experiment,
+        fingerprint: str,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        before: "Run | None" = None,
     ) -> "Run":
-        """The run so far; raises ValueError where there is no checkpoint."""
+        """The run of these checkpoints, following those of `before`.
+
+        Raises ValueError where there is no checkpoint.
+        """
         if not checkpoints:
             raise ValueError("a run needs at least one checkpoint")
 
-        def stacked(name: str):
-            values = [getattr(c, name) for c in checkpoints]
-            return None if values[0] is None else np.stack(values)
+        def joined(earlier, values: Sequence[np.ndarray]) -> np.ndarray:
+            stacked = np.stack(values)
+            return stacked if before is None else np.concatenate([earlier, stacked])
 
-        def layers(name: str):
+        def measure(name: str) -> np.ndarray | None:
+            values = [getattr(c, name) for c in checkpoints]
+            return None if values[0] is None else joined(getattr(before, name, None), values)
+
+        def layers(name: str) -> tuple[np.ndarray, ...]:
             per_layer = zip(*(getattr(c, name) for c in checkpoints), strict=True)
-            return tuple(np.stack(values) for values in per_layer)
+            earlier = repeat(None) if before is None else getattr(before, name)
+            return tuple(joined(*pair) for pair in zip(earlier, per_layer, strict=False))
 
         return cls(
             experiment,
             fingerprint,
-            np.array([c.epoch for c in checkpoints]),
+            joined(getattr(before, "epochs", None), [np.array(c.epoch) for c in checkpoints]),
             layers("weights"),
             layers("biases"),
-            *(stacked(name) for name in _MEASURES),
+            *(measure(name) for name in _MEASURES),
             checkpoints[-1].diverged,
         )
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,22 @@ class Store:
         journal.clear()
         return run
 
-    def find(self, experiment: Experiment, dataset: Dataset | None = None) -> Run | None:
+    def holds(self, experiment: Experiment, dataset: Dataset | None = None) -> bool:
+        """Whether the finished run of that experiment is in the cache."""
+        dataset = load(experiment.task) if dataset is None else dataset
+        return self._has("run", run_key(experiment, dataset.fingerprint))
+
+    def find(
+        self,
+        experiment: Experiment,
+        dataset: Dataset | None = None,
+        *,
+        known: Run | None = None,
+    ) -> Run | None:
         """What the cache holds of that experiment, whole or partial, or None.
 
-        Nothing is trained. Pass the `dataset` where it is at hand.
+        Nothing is trained. Pass the `dataset` where it is at hand, and as `known`
+        a partial run found before, so that only what is new is read.
         """
         dataset = load(experiment.task) if dataset is None else dataset
         key = run_key(experiment, dataset.fingerprint)
@@ -128,13 +141,26 @@ class Store:
                 return self._get("run", key, _refuse)
             except LookupError:
                 return None
-        _, checkpoints = Journal(self._journal_folder(key), self._notice).resume(experiment)
-        if not checkpoints:
-            return None
-        return Run.from_checkpoints(experiment, dataset.fingerprint, checkpoints)
+        if known is not None and known.key != key:
+            known = None
+        journal = Journal(self._journal_folder(key), self._notice)
+        new = journal.checkpoints(experiment, skip=0 if known is None else len(known.epochs))
+        if not new:
+            return known
+        return Run.from_checkpoints(experiment, dataset.fingerprint, new, before=known)
 
     def _journal_folder(self, key: str) -> Path:
         return self.folder / "partial" / f"{key}-{FORMAT}"
+
+    def keep(self, run: Run) -> Path:
+        """Put a run that came from elsewhere where a worker finds it; the file's path."""
+        path = self.folder / "opened" / f"{_range_key(run, 'all')}.npz"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                run.save(file)
+            os.replace(file.name, path)
+        return path
 
     def curves(
         self,
@@ -150,6 +176,7 @@ class Store:
 
         Where `should_stop` ends it, the table of the checkpoints done so far.
         """
+        estimator = _on_ladder(estimator, values)
         shipped = self._shipped_curves(run, estimator, values, samples)
         if shipped is not None:
             return shipped
@@ -161,24 +188,27 @@ class Store:
             tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
             if progress is not None:
                 progress(k + 1, len(run.epochs))
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return _joined(tables)
 
     def known_curves(
         self, run: Run, estimator: Estimator, values: Sequence[float], *, samples: str = "all"
-    ) -> pd.DataFrame | None:
-        """The same table if every checkpoint of it is computed already, else None."""
+    ) -> tuple[pd.DataFrame, int]:
+        """The table of the checkpoints already computed, in unbroken order, and their number."""
+        estimator = _on_ladder(estimator, values)
         shipped = self._shipped_curves(run, estimator, values, samples)
         if shipped is not None:
-            return shipped
+            return shipped, len(run.epochs)
         if getattr(estimator, "needs_range", False) and not self._has(
             "range", _range_key(run, samples)
         ):
-            return None
+            return pd.DataFrame(), 0
         per_layer = self._fitted(run, estimator, samples)
-        keys = [_curves_key(run, k, per_layer, values, samples) for k in range(len(run.epochs))]
-        if not all(self._has("curves", key) for key in keys):
-            return None
-        return self.curves(run, estimator, values, samples=samples)
+        tables = []
+        for k in range(len(run.epochs)):
+            if not self._has("curves", _curves_key(run, k, per_layer, values, samples)):
+                break
+            tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
+        return _joined(tables), len(tables)
 
     def _checkpoint_curves(
         self,
@@ -214,6 +244,7 @@ class Store:
         """Write the curves as a table to be shipped: .npz, single precision, no pickle."""
         table = self.curves(run, estimator, values, samples=samples)
         columns = {name: _narrow(table[name].to_numpy()) for name in table}
+        estimator = _on_ladder(estimator, values)
         path = Path(folder) / f"{_table_key(run, estimator, values, samples)}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **columns)
@@ -233,6 +264,16 @@ class Store:
         parameter, exact = estimator.parameter, np.asarray(values)
         nearest = np.abs(table[parameter].to_numpy()[:, None] - exact).argmin(axis=1)
         return table.assign(**{parameter: exact[nearest]})
+
+
+def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
+    """The estimator at the first value: a ladder is the same wherever one stands on it."""
+    return replace(estimator, **{estimator.parameter: values[0]})
+
+
+def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def _refuse() -> None:
@@ -289,13 +330,17 @@ class Journal:
 
     def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
         """The last state, if it can be used, and the checkpoints in unbroken order."""
-        checkpoints = []
-        for epoch in experiment.epochs:
+        return self._read(self._folder / "state.pt"), self.checkpoints(experiment)
+
+    def checkpoints(self, experiment: Experiment, *, skip: int = 0) -> list[Checkpoint]:
+        """The checkpoints in unbroken order, without the first `skip`."""
+        found = []
+        for epoch in experiment.epochs[skip:]:
             content = self._read(self._folder / f"checkpoint-{epoch}.pt")
             if content is None:
                 break
-            checkpoints.append(_unpacked(content))
-        return self._read(self._folder / "state.pt"), checkpoints
+            found.append(_unpacked(content))
+        return found
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Keep one checkpoint."""

@@ -1,8 +1,22 @@
-"""Charts: tidy tables in, Altair charts out. No page and no network in here."""
+"""Charts: tidy tables in, Vega-Lite specifications out. No page and no network in here."""
 
+from charts.caption import with_caption
 from charts.figure import plane_figure
+from charts.heat import heat_map
+from charts.multiples import small_multiples
+from charts.network import network_drawing
 from charts.settings import PlaneSettings
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
 
-__all__ = ["THEMES", "PlaneSettings", "history_mean", "mean_table", "plane_figure"]
+__all__ = [
+    "THEMES",
+    "PlaneSettings",
+    "heat_map",
+    "history_mean",
+    "mean_table",
+    "network_drawing",
+    "plane_figure",
+    "small_multiples",
+    "with_caption",
+]

@@ -3,7 +3,7 @@
 import altair as alt
 
 from charts.layers import colour, lit, shape, tooltips
-from charts.plane import AT_NOW, axis_domain
+from charts.plane import AT_NOW, I_TY, I_XT, axis_domain
 from charts.settings import PlaneSettings
 from charts.spec import layered, named
 from charts.theme import THEMES
@@ -33,8 +33,8 @@ def epoch_ticks(last: int) -> list[int]:
 def curve_panels(settings: PlaneSettings, width: int, height: int) -> list[dict]:
     """I(X;T), I(T;Y), loss and accuracy, one above the other."""
     panels = [
-        _information(settings, "i_xt", "I(X;T) (bits)", settings.h_x),
-        _information(settings, "i_ty", "I(T;Y) (bits)", settings.h_y),
+        _information(settings, "i_xt", I_XT, settings.h_x),
+        _information(settings, "i_ty", I_TY, settings.h_y),
         _history(settings, "loss", "loss (nats)", alt.Scale(zero=True)),
         _history(settings, "accuracy", "accuracy", alt.Scale(domain=[0, 1.03], nice=False), True),
     ]
@@ -54,20 +54,18 @@ def _information(settings: PlaneSettings, field: str, title: str, end: float) ->
         base.transform_filter(f"isValid(datum.{field}_low)")
         .mark_area(fillOpacity=0.16)
         .encode(x=x, y=low, y2=f"{field}_high:Q", **tint),
-        now_rule(settings),
+        _now_rule(settings),
         base.properties(name=VIEWS[field])
         .mark_line(strokeWidth=1.6)
         .encode(x=x, y=y, tooltip="name:N", **tint),
-        base.mark_point(size=40, opacity=0).encode(
-            x=x, y=y, detail="layer:N", tooltip=tooltips()
-        ),
+        base.mark_point(size=40, opacity=0).encode(x=x, y=y, detail="layer:N", tooltip=tooltips()),
         base.transform_filter(AT_NOW)
         .mark_point(size=42, filled=True)
         .encode(x=x, y=y, shape=shape(settings), tooltip=tooltips(), **tint),
     )
 
 
-def now_rule(settings: PlaneSettings) -> alt.Chart:
+def _now_rule(settings: PlaneSettings) -> alt.Chart:
     """A vertical line at the current epoch."""
     return (
         named("checkpoints")
@@ -95,7 +93,7 @@ def _history(
         base.transform_filter(f"isValid(datum.{field}_low)")
         .mark_area(fillOpacity=0.16, color=look.muted)
         .encode(x=x, y=low, y2=f"{field}_high:Q", detail="split:N"),
-        now_rule(settings),
+        _now_rule(settings),
         base.mark_line(strokeWidth=1.5, color=look.text).encode(x=x, y=y, strokeDash=dash),
         base.mark_point(size=40, opacity=0).encode(x=x, y=y, detail="split:N", tooltip=tips),
     )

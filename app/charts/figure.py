@@ -3,21 +3,20 @@
 from dataclasses import replace
 from functools import lru_cache
 
-import altair as alt
 import pandas as pd
 
 from charts.curves import VIEWS as CURVE_VIEWS
 from charts.curves import curve_panels
-from charts.layers import colour, lit, selections, shape
+from charts.key import VIEW as KEY_VIEW
+from charts.key import key_panel
+from charts.layers import selections
 from charts.plane import NOW, label, plane_panel
 from charts.plane import VIEW as PLANE_VIEW
-from charts.rows import key_columns, plane_rows
+from charts.rows import plane_rows
 from charts.settings import PlaneSettings
-from charts.spec import layered, named, specification, template
-from charts.theme import THEMES
+from charts.spec import layered, specification, template
 
 CHECKPOINT = "checkpoint"
-KEY_VIEW = "key_symbols"
 HEIGHT = 436
 GAP = 16
 AXES = 108
@@ -42,15 +41,15 @@ def _template(settings: PlaneSettings) -> str:
     inside = settings.width - AXES
     left = round(0.6 * inside)
     panels = curve_panels(settings, inside - left, (HEIGHT - 3 * GAP) // 4)
-    panels[0]["layer"] += layered(label("band", settings, inside - left, "right"))["layer"]
+    panels[0]["layer"] += layered(label("band", settings, x=inside - left, align="right"))["layer"]
     own = {"scale": {"strokeDash": "independent"}}
     right = {"vconcat": panels, "spacing": GAP, "bounds": "flush", "resolve": own}
     plane = plane_panel(settings, left, HEIGHT)
     body = {"hconcat": [plane, right], "spacing": 60, "bounds": "flush"}
     views = [KEY_VIEW, PLANE_VIEW, *CURVE_VIEWS.values()]
     params = [*_epoch(settings), *selections(views)]
-    figure = {"vconcat": [_key(settings), body], "spacing": 8, "params": params}
-    return template(figure, settings.theme, _words(settings))
+    figure = {"vconcat": [key_panel(settings, inside), body], "spacing": 8, "params": params}
+    return template(figure, settings.theme, settings.width, _words(settings))
 
 
 def _words(settings: PlaneSettings) -> str:
@@ -67,23 +66,3 @@ def _epoch(settings: PlaneSettings) -> list[dict]:
         {"name": CHECKPOINT, "value": settings.first_shown, "bind": {**slider, "name": "epoch"}},
         {"name": NOW, "expr": f"min({CHECKPOINT}, {reached})"},
     ]
-
-
-def _key(settings: PlaneSettings) -> dict:
-    columns = key_columns(settings)
-    n_rows = -(-settings.n_layers // columns)
-    base = named("layers").encode(
-        x=alt.X("column:Q", axis=None, scale=alt.Scale(domain=[0, columns], nice=False)),
-        y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[n_rows - 0.5, -0.5], nice=False)),
-        opacity=lit(),
-        tooltip="name:N",
-    )
-    symbol = base.properties(name=KEY_VIEW).mark_point(filled=True, size=80)
-    name = base.mark_text(align="left", dx=9, fontSize=12)
-    return layered(
-        symbol.encode(color=colour(settings), shape=shape(settings)),
-        name.encode(text="name:N", color=alt.value(THEMES[settings.theme].text)),
-        view={"stroke": None},
-        width=settings.width - AXES,
-        height=20 * n_rows,
-    )

@@ -9,9 +9,13 @@ from charts.settings import PlaneSettings
 from charts.spec import layered, named
 from charts.theme import SHAPES, THEMES
 
+I_XT = "I(X;T) (bits)"
+I_TY = "I(T;Y) (bits)"
 NOW = "now"
 UNTIL_NOW = f"datum.k <= {NOW}"
 VIEW = "plane_lines"
+CROSS = {"shape": "M-1,-1L1,1M-1,1L1,-1", "strokeWidth": 1.2, "filled": False}
+"""The sign of a saturated estimate."""
 SATURATED = "× saturated in some replicate: close to log2 N, the samples limit the estimate"
 AT_NOW = f"datum.k == {NOW}"
 
@@ -21,16 +25,16 @@ def axis_domain(end: float) -> list[float]:
     return [-0.03 * end, 1.09 * end]
 
 
-def bits_x(settings: PlaneSettings, field: str = "i_xt") -> alt.X:
+def bits_x(settings: PlaneSettings, field: str = "i_xt", title: str | None = I_XT) -> alt.X:
     """I(X;T) across, up to H(X)."""
     scale = alt.Scale(domain=axis_domain(settings.h_x), nice=False)
-    return alt.X(f"{field}:Q", title="I(X;T) (bits)", scale=scale)
+    return alt.X(f"{field}:Q", title=title, scale=scale)
 
 
-def bits_y(settings: PlaneSettings, field: str = "i_ty") -> alt.Y:
+def bits_y(settings: PlaneSettings, field: str = "i_ty", title: str | None = I_TY) -> alt.Y:
     """I(T;Y) up, up to H(Y)."""
     scale = alt.Scale(domain=axis_domain(settings.h_y), nice=False)
-    return alt.Y(f"{field}:Q", title="I(T;Y) (bits)", scale=scale)
+    return alt.Y(f"{field}:Q", title=title, scale=scale)
 
 
 def plane_panel(settings: PlaneSettings, width: int, height: int) -> dict:
@@ -38,6 +42,7 @@ def plane_panel(settings: PlaneSettings, width: int, height: int) -> dict:
     at = {"x": bits_x(settings), "y": bits_y(settings)}
     layers = [
         *limits(settings),
+        label("signs", settings, x=10, y=height - 22),
         _replicate_paths(settings, at),
         *_bounds(settings, at),
         *_mean_paths(settings, at),
@@ -54,25 +59,27 @@ def limits(settings: PlaneSettings) -> list[alt.Chart]:
     """Dashed lines at H(X) and H(Y), where I(X;T) and I(T;Y) must end, with names."""
     look = THEMES[settings.theme]
     rule = {"strokeDash": [5, 4], "color": look.muted, "strokeWidth": 1}
-    text = {"color": look.muted, "fontSize": 11}
+    text = {"color": look.muted, "fontSize": 11, "align": "left", "baseline": "bottom"}
     x, y = alt.XDatum(settings.h_x), alt.YDatum(settings.h_y)
     base = named("labels")
+    h_x = base.mark_text(**text, text=_h_x_label(settings), angle=270, dx=4, dy=-3)
+    h_y = base.mark_text(**text, text=f"H(Y) = {_bits(settings.h_y)}", dx=4, dy=-3)
     return [
         base.mark_rule(**rule).encode(x=x),
         base.mark_rule(**rule).encode(y=y),
-        base.mark_text(
-            **text, text=_h_x_label(settings), angle=270, align="left", baseline="bottom", dx=4, dy=-3
-        ).encode(x=x, y=alt.YDatum(0)),
-        base.mark_text(
-            **text, text=f"H(Y) = {settings.h_y:.4g} bits", align="left", baseline="bottom", dx=4, dy=-3
-        ).encode(x=alt.XDatum(0), y=y),
+        h_x.encode(x=x, y=alt.YDatum(0)),
+        h_y.encode(x=alt.XDatum(0), y=y),
     ]
+
+
+def _bits(value: float) -> str:
+    return "1 bit" if value == 1 else f"{value:.4g} bits"
 
 
 def _h_x_label(settings: PlaneSettings) -> str:
     if math.isclose(settings.h_x, math.log2(settings.n_samples), rel_tol=1e-9):
-        return f"H(X) = log2 {settings.n_samples:,} = {settings.h_x:.4g} bits"
-    return f"H(X) = {settings.h_x:.4g} bits"
+        return f"H(X) = log2 {settings.n_samples:,} = {_bits(settings.h_x)}"
+    return f"H(X) = {_bits(settings.h_x)}"
 
 
 def _replicate_paths(settings: PlaneSettings, at: dict) -> alt.Chart:
@@ -108,8 +115,10 @@ def _mean_paths(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     later = alt.FillOpacity(
         "k:Q", scale=alt.Scale(domain=[0, max(last, 1)], range=[0.2, 1]), legend=None
     )
-    line = base.properties(name=VIEW).mark_line(strokeWidth=1.8, strokeOpacity=0.75).encode(
-        **at, color=colour(settings), order="k:Q", opacity=lit(), tooltip="name:N"
+    line = (
+        base.properties(name=VIEW)
+        .mark_line(strokeWidth=1.8, strokeOpacity=0.75)
+        .encode(**at, color=colour(settings), order="k:Q", opacity=lit(), tooltip="name:N")
     )
     points = base.mark_point(size=16, strokeWidth=0).encode(
         **at,
@@ -147,9 +156,8 @@ def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
         opacity=lit(),
         tooltip=tooltips(),
     )
-    number = base.mark_text(dy=_centre(), fontSize=10, fontWeight="bold", color=look.background).encode(
-        **at, text="layer:N", opacity=lit()
-    )
+    digit = {"fontSize": 10, "fontWeight": "bold", "color": look.background}
+    number = base.mark_text(dy=_centre(), **digit).encode(**at, text="layer:N", opacity=lit())
     return [mark, number]
 
 
@@ -162,17 +170,14 @@ def _centre() -> alt.ExprRef:
 def _saturated(settings: PlaneSettings, at: dict, height: int) -> list[alt.Chart]:
     text = THEMES[settings.theme].text
     base = named("means").transform_filter(UNTIL_NOW).transform_filter("datum.saturated > 0")
-    cross = {"shape": "M-1,-1L1,1M-1,1L1,-1", "strokeWidth": 1.2, "filled": False, "color": text}
+    cross = {**CROSS, "color": text}
     words = {"align": "left", "baseline": "bottom", "fontSize": 11, "color": text}
+    here = base.transform_filter(AT_NOW)
+    some = base.transform_aggregate(n="count()").transform_filter("datum.n > 0")
     return [
         base.mark_point(size=20, **cross).encode(**at, opacity=lit()),
-        base.transform_filter(AT_NOW)
-        .mark_point(size=50, xOffset=11, yOffset=-11, **cross)
-        .encode(**at, opacity=lit()),
-        base.transform_aggregate(n="count()")
-        .transform_filter("datum.n > 0")
-        .mark_text(text=SATURATED, **words)
-        .encode(x=alt.value(10), y=alt.value(height - 22)),
+        here.mark_point(size=50, xOffset=11, yOffset=-11, **cross).encode(**at, opacity=lit()),
+        some.mark_text(text=SATURATED, **words).encode(x=alt.value(10), y=alt.value(height - 38)),
     ]
 
 
@@ -187,8 +192,9 @@ def _epoch(settings: PlaneSettings) -> alt.Chart:
     )
 
 
-def label(field: str, settings: PlaneSettings, x: int, align: str) -> alt.Chart:
-    """A field of the data set `labels`, written above a panel."""
-    mark = {"fontSize": 12, "color": THEMES[settings.theme].muted, "baseline": "bottom"}
-    place = {"x": alt.value(x), "y": alt.value(-9)}
-    return named("labels").mark_text(align=align, **mark).encode(text=f"{field}:N", **place)
+def label(field: str, settings: PlaneSettings, x: int, y: int = -9, align: str = "left"):
+    """A field of the data set `labels`, by default written above a panel."""
+    mark = {"fontSize": 12 if y < 0 else 11, "color": THEMES[settings.theme].muted}
+    place = {"x": alt.value(x), "y": alt.value(y)}
+    text = named("labels").mark_text(align=align, baseline="bottom", **mark)
+    return text.encode(text=f"{field}:N", **place)

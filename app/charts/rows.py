@@ -47,7 +47,8 @@ def plane_rows(
 
 def key_columns(settings: PlaneSettings) -> int:
     """How many layers stand side by side in the key."""
-    return max(1, min(settings.n_layers, settings.width // 105))
+    place = 36 + 7 * max(map(len, settings.layer_names))
+    return max(1, min(settings.n_layers, settings.width // place))
 
 
 def layer_rows(settings: PlaneSettings) -> list[dict]:
@@ -63,17 +64,22 @@ def layer_rows(settings: PlaneSettings) -> list[dict]:
 def _labels(table: pd.DataFrame, settings: PlaneSettings) -> dict[str, str]:
     heading = " · ".join(text for text in (settings.title, settings.estimator_label) if text)
     n = table["replicate"].nunique()
-    return {"heading": heading, "band": f"mean ± 1 sd of {n} replicates" if n > 1 else "1 replicate"}
+    signs = ["hollow: first epoch", "large: this epoch"]
+    signs += ["thin: replicates"] if n > 1 else []
+    signs += ["bars: bounds"] if "i_xt_lower" in table else []
+    band = f"mean ± 1 sd of {n} replicates" if n > 1 else "1 replicate"
+    return {"heading": heading, "band": band, "signs": " · ".join(signs)}
 
 
-def mean_rows(table: pd.DataFrame, settings: PlaneSettings) -> list[dict]:
-    """One row per checkpoint and layer; `table` has the checkpoint's index `k`."""
-    means = mean_table(table, by=("k", "epoch", "layer"))
+def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> list[dict]:
+    """One row per checkpoint, layer and, if given, value of `by`; `table` has the index `k`."""
+    extra = [by] if by else []
+    means = mean_table(table, by=("k", "epoch", "layer", *extra))
     names = dict(enumerate(settings.layer_names, start=1))
     texts = {f"{name}_text": _with_sd(means, name) for name in QUANTITIES}
     means = means.assign(name=means["layer"].map(names), **texts)
     means = means.assign(bounds=_bounds(means), note=_note(means))
-    return records(means, MEAN_COLUMNS)
+    return records(means, (*extra, *MEAN_COLUMNS))
 
 
 def _replicates(table: pd.DataFrame) -> list[dict]:

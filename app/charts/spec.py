@@ -27,14 +27,18 @@ def _unit(chart: alt.Chart) -> dict:
     return {name: value for name, value in spec.items() if name not in ("$schema", "config")}
 
 
-def template(body: dict, theme: str, description: str) -> str:
-    """The specification as JSON text with its whole look and its description, without rows."""
+def template(body: dict, theme: str, width: int, description: str) -> str:
+    """The specification as JSON text with its whole look and its description, without rows.
+
+    Its width in pixels and its theme stand in `usermeta`, for captions and exports.
+    """
     whole = {
         "$schema": alt.SCHEMA_URL,
         "config": chart_config(theme),
         "description": description,
         "autosize": {"type": "pad", "contains": "padding"},
         **body,
+        "usermeta": {"width": width, "theme": theme, **body.get("usermeta", {})},
     }
     return json.dumps(whole)
 

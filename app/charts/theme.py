@@ -25,10 +25,10 @@ THEMES = {
         layers=("#0072b2", "#d55e00", "#009070", "#b8589a", "#a67c00", "#4a4a4a", "#3a97d1"),
     ),
     "dark": Theme(
-        background="#0e1117",
+        background="#171614",
         text="#fafafa",
         muted="#a3a8b4",
-        grid="#262b36",
+        grid="#33312e",
         layers=("#3f9bdc", "#f0803c", "#22c39c", "#e39bc6", "#e8b93c", "#d0d0d0", "#8fd0f7"),
     ),
 }

@@ -22,6 +22,7 @@ _FARTHEST = np.float32(-1e12)
 # Each squaring doubles the relative error of float32; four leave it below 2e-6.
 _MAX_SQUARINGS = 4
 _MAX_SUMS = 2**24
+_FEW_UNITS = 32
 # Matrix products below this many multiplications stay on the thread that asked for them.
 _ONE_THREAD = 2**17
 
@@ -47,7 +48,8 @@ def kernel_sums(t: np.ndarray, weights: np.ndarray, variances: Sequence[float]) 
     variance squares the kernel, so variances in ratio 2 share their exponentials.
     """
     n, n_columns = weights.shape
-    order = np.argsort(_spread_axis(t), kind="stable")
+    # Sorted by class, a tile meets few classes; within a class, far points are in far tiles.
+    order = np.lexsort((_spread_axis(t), weights.argmax(axis=1)))
     points, columns = t[order] - t.mean(axis=0), weights[order].astype(np.float32)
     left, right = _distance_factors(points, variances[0])
     sums = np.empty((len(variances), n, n_columns))
@@ -61,11 +63,9 @@ def kernel_sums(t: np.ndarray, weights: np.ndarray, variances: Sequence[float]) 
 
 
 def _spread_axis(t: np.ndarray) -> np.ndarray:
-    """Projections (N,) close to the first principal component.
-
-    In this order far points sit in far tiles, which narrow kernels can then skip.
-    """
-    centred = t - t.mean(axis=0)
+    """Projections (N,) close to the first principal component of the first units."""
+    few = t[:, :_FEW_UNITS]
+    centred = few - few.mean(axis=0)
     largest = np.abs(centred).max()
     if largest == 0:
         return np.zeros(len(t))
@@ -128,6 +128,7 @@ def _sums_over(tiles, left, right, columns, chains, n_variances) -> np.ndarray:
     n, n_columns = columns.shape
     sums = np.zeros((n_variances, n_columns, n), dtype=np.float32)
     space = _Workspace.of(min(_TILE, n), max(len(chain.squarings) for chain in chains) + 1)
+    classes = {i: _columns_used(columns[i : i + _TILE]) for i in range(0, n, _TILE)}
     for i, j in tiles:
         rows, cols = slice(i, min(i + _TILE, n)), slice(j, min(j + _TILE, n))
         exponents = _exponents(space, left[rows], right[:, cols], diagonal=i == j)
@@ -137,10 +138,19 @@ def _sums_over(tiles, left, right, columns, chains, n_variances) -> np.ndarray:
                 break
             kernels = _kernels(space, exponents, chain)
             rungs = slice(chain.first, chain.first + len(kernels))
-            sums[rungs, :, rows] += _row_sums(kernels, columns[cols]).transpose(0, 2, 1)
+            given = classes[j]
+            row_sums = _row_sums(kernels, columns[cols, given])
+            sums[rungs, given, rows] += row_sums.transpose(0, 2, 1)
             if i != j:
-                sums[rungs, :, cols] += np.matmul(columns[rows].T, kernels)
+                given = classes[i]
+                sums[rungs, given, cols] += np.matmul(columns[rows, given].T, kernels)
     return sums.transpose(0, 2, 1)
+
+
+def _columns_used(weights: np.ndarray) -> slice:
+    """From the first to the last column of (n, C) that is not all 0."""
+    used = np.flatnonzero(weights.any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +194,10 @@ def _row_chunks(matrix: np.ndarray, n_columns: int) -> np.ndarray:
     """
     *stacked, m, k = matrix.shape
     q = 1
-    while m // q * k * n_columns > _ONE_THREAD and m % (2 * q) == 0 and m // q > 16:
+    while m // q * k * n_columns > _ONE_THREAD and m % (2 * q) == 0:
         q *= 2
+    # Thin parts of a long product would cost more than the fight.
+    q = q if m // q >= 16 else 1
     return matrix.reshape(*stacked, q, m // q, k)
 
 

@@ -137,7 +137,7 @@ def _activations(t: np.ndarray) -> np.ndarray:
 
 
 def _refuse_activations(t: np.ndarray) -> None:
-    bad = ~(np.abs(t) <= LARGEST)
+    bad = ~(np.abs(t.astype(np.float64)) <= LARGEST)
     replicate, row, unit = (int(i) for i in np.argwhere(bad)[0])
     raise ValueError(
         f"t: {t[replicate, row, unit]} at replicate {replicate}, unit {unit} is not allowed;"

@@ -106,7 +106,7 @@ def test_misfits_are_refused_in_one_line(estimator, t, y, x):
 
 def test_label_entropy_refuses_what_it_cannot_count():
     for bad in (3, [], [0.5, 0.5], [["a"]], np.full((2, 2), np.nan)):
-        with pytest.raises(ValueError, match="^y: "):
+        with pytest.raises(ValueError, match=r"^y: "):
             label_entropy(bad)
 
 

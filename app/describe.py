@@ -1,0 +1,116 @@
+"""Settings in words: what a caption and a sentence on the page need."""
+
+import math
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import torch
+
+from ibcore import Experiment, Run
+from ibcore.estimators import KDE, Estimator
+from ibcore.tasks import Dataset
+
+
+def layer_names(experiment: Experiment, n_classes: int) -> tuple[str, ...]:
+    """One short name per layer, the output layer included."""
+    network = experiment.network
+    hidden = [f"{width} {network.activation}" for width in network.widths]
+    outputs = 1 if network.output == "sigmoid" else n_classes
+    names = [*hidden, f"{outputs} {network.output}"]
+    return tuple(f"{i}: {name}" for i, name in enumerate(names, start=1))
+
+
+def experiment_line(experiment: Experiment) -> str:
+    """Task, network and training in one line."""
+    task, network = experiment.task, experiment.network
+    data = f"{task.name}, train fraction {task.train_fraction:g}, split seed {task.split_seed}"
+    if task.gamma is not None:
+        data += f", soft labels with γ = {task.gamma:g}"
+    return (
+        f"Task {data}. Network {network.layers}, {network.activation}, init {network.init},"
+        f" {network.output} output. {training_words(experiment)}."
+    )
+
+
+def training_words(experiment: Experiment) -> str:
+    """Optimiser, batches, epochs, replicates and seed."""
+    training = experiment.training
+    batch = {
+        "full": "full batch",
+        "mini": f"minibatches of {training.batch_size}",
+        "single": "single examples",
+    }[training.batch_mode]
+    momentum = f" {training.momentum:g}" if training.optimizer == "momentum" else ""
+    return (
+        f"{training.optimizer}{momentum}, learning rate {training.learning_rate:g}, {batch},"
+        f" {training.epochs} epochs, {training.replicates} replicates, seed {training.seed}"
+        + (", a split for every replicate" if training.resample_split else "")
+    )
+
+
+def caption(run: Run, estimator: Estimator, samples: str, command: str) -> list[str]:
+    """The lines below an exported figure: settings, estimator, versions, reproduction."""
+    reached = "" if run.complete else f" Stopped at epoch {run.epochs[-1]}."
+    lost = [str(r) for r in range(run.n_replicates) if run.diverged[r] >= 0]
+    diverged = f" Diverged and left out: replicates {', '.join(lost)}." if lost else ""
+    return [
+        experiment_line(run.experiment),
+        f"{estimator.label}, {samples} samples. Mean of {run.n_replicates} replicates, band ± 1"
+        f" standard deviation; bits.{reached}{diverged}",
+        f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person would say it."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 100:
+        return f"about {seconds:.0f} s"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def what_am_i_looking_at(
+    run: Run, dataset: Dataset, estimator: Estimator, n_samples: int
+) -> list[str]:
+    """The estimator's definition with this run's numbers, in five lines."""
+    h_x = f"{math.log2(n_samples):.2f}"
+    return [
+        f"Each point is one layer T at one epoch, the mean of {run.n_replicates} networks:"
+        " how many bits of T tell which input X came in, and how many tell its label Y.",
+        *_definition(estimator, n_samples),
+        f"Dashed lines: H(X) = log2 {n_samples:,} = {h_x} bits, all that N samples can show, and"
+        f" H(Y) = {dataset.h_y:.4f} bits. A point within half a bit of H(X) is marked saturated:"
+        " there the number of samples decides, not the network.",
+        "The network is deterministic, so the true I(X;T) is H(X) or infinite at every epoch. A"
+        " rise or fall of the curve is a statement about T at this estimator's resolution; see"
+        " Sensitivity for whether it lasts when the resolution changes.",
+    ]
+
+
+def _definition(estimator: Estimator, n: int) -> Sequence[str]:
+    if isinstance(estimator, KDE):
+        v = estimator.variance
+        return (
+            f"KDE: Gaussian noise of variance σ² = {v:g} is added to every unit of T, in the"
+            " estimator only. With d the distances of the activations and f(v) = log2 N − mean_i"
+            f" log2 Σ_j exp(−d²_ij/2v), f(4σ²) ≤ I(X;T+noise) ≤ f(σ²); N = {n:,}.",
+            "The plane shows the upper values, as the papers do; bars reach to the lower bound of"
+            " I(X;T) and span the rigorous bracket of I(T;Y).",
+        )
+    if estimator.width is not None:
+        cells = f"bins of width {estimator.width:g}, without limits"
+    elif isinstance(estimator.limits, str):
+        where = "all layers and epochs of this run" if estimator.limits == "range" else "its layer"
+        cells = f"{estimator.n_bins} equal bins between the extremes of {where}"
+    else:
+        low, high = estimator.limits
+        cells = f"{estimator.n_bins} equal bins on [{low:g}, {high:g}], beyond them the outer bins"
+    return (
+        f"Binning: every unit of T is cut into {cells}; I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n"
+        f" over the counts n of distinct rows, N = {n:,}.",
+        "I(T;Y) = H(T) + H(Y) − H(T,Y). It is exact for the quantised network, and says nothing"
+        " of what lies below the bins: a layer that saturates loses bins, not information.",
+    )

@@ -1,0 +1,61 @@
+"""A chart or a table as the bytes of a file.
+
+Charts are plain values here, so nothing that another thread does to the settings
+of a plotting library can reach them, and no file loads anything from a network.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import vl_convert
+
+from charts import THEMES, with_caption
+
+_HTML_STYLE = """<style>
+  body { margin: 16px; }
+  .vega-bind label { display: flex; gap: 8px; font: 14px sans-serif; }
+  .vega-bind input { width: 600px; }
+  .vega-bind input + span { display: none; }
+</style>
+</head>"""
+
+
+def to_png(chart: dict, caption: Sequence[str] = ()) -> bytes:
+    """The chart with its caption as PNG, two pixels for one."""
+    return vl_convert.vegalite_to_png(_still(chart, caption), scale=2, allowed_base_urls=[])
+
+
+def to_svg(chart: dict, caption: Sequence[str] = ()) -> bytes:
+    """The chart with its caption as SVG."""
+    return vl_convert.vegalite_to_svg(_still(chart, caption), allowed_base_urls=[]).encode()
+
+
+def to_pdf(chart: dict, caption: Sequence[str] = ()) -> bytes:
+    """The chart with its caption as PDF."""
+    return vl_convert.vegalite_to_pdf(_still(chart, caption), allowed_base_urls=[])
+
+
+def to_html(chart: dict, caption: Sequence[str] = ()) -> bytes:
+    """The chart with its caption as one HTML file that needs no network; its slider works."""
+    page = vl_convert.vegalite_to_html(_on_paper(chart, caption), bundle=True)
+    return page.replace("</head>", _HTML_STYLE, 1).encode()
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    """The table as CSV in UTF-8, with its column names and without an index."""
+    return table.to_csv(index=False).encode()
+
+
+def _on_paper(chart: dict, caption: Sequence[str]) -> dict:
+    """With the caption and the theme's own background instead of a page's."""
+    background = THEMES[chart["usermeta"]["theme"]].background
+    return {**with_caption(chart, caption), "background": background}
+
+
+def _still(chart: dict, caption: Sequence[str]) -> dict:
+    """With the epoch fixed at the value of its parameter."""
+    params = [
+        {name: value for name, value in param.items() if name != "bind"}
+        for param in chart.get("params", [])
+    ]
+    return {**_on_paper(chart, caption), "params": params}

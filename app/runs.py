@@ -1,0 +1,151 @@
+"""Which run is on the screen, and its tables: bundled, cached, live, partial or opened."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+import jobs
+import state
+from ibcore import Experiment, FieldError, Run, Store, load
+from ibcore.presets import PRESETS
+from ibcore.run import run_key
+from ibcore.tasks import Dataset
+
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The run on the screen; `wanted` is the experiment that the settings ask for.
+
+    `origin` is bundled, cached, partial, live or opened. Where the settings ask for
+    something that is not trained yet, the run is another one and `is_wanted` false.
+    """
+
+    run: Run
+    origin: str
+    wanted: Experiment | None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.wanted is not None and self.run.experiment.key == self.wanted.key
+
+
+@st.cache_resource(show_spinner=False)
+def notices() -> deque:
+    """What the store had to say since it was last shown."""
+    return deque(maxlen=5)
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> Store:
+    """The store of this server, with the tables that came with the program."""
+    return Store(shipped=ASSETS / "curves", notice=notices().append)
+
+
+@st.cache_resource(show_spinner=False)
+def _bundled_paths() -> dict[str, Path]:
+    paths = {p.stem: p for p in sorted((ASSETS / "runs").glob("*.npz"))}
+    return {PRESETS[name].experiment.key: path for name, path in paths.items() if name in PRESETS}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _bundled(key: str) -> Run:
+    return Run.load(_bundled_paths()[key])
+
+
+def dataset(experiment: Experiment) -> Dataset:
+    """The data of an experiment, loaded once while its files stay the same."""
+    return _dataset(repr(experiment.task), _changed_at(experiment.task.path), experiment)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _dataset(task: str, stamp: tuple, _experiment: Experiment) -> Dataset:
+    return load(_experiment.task)
+
+
+def _changed_at(path: str | None) -> tuple:
+    if path is None:
+        return ()
+    place = Path(path)
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    return tuple((f.name, f.stat().st_mtime_ns) for f in files if f.exists())
+
+
+def training_key(experiment: Experiment) -> str:
+    """The key of the job that trains it."""
+    return "train " + run_key(experiment, dataset(experiment).fingerprint)
+
+
+def wanted(settings: Mapping[str, object]) -> Experiment | None:
+    """The experiment the settings ask for, None where they or its data are wrong."""
+    try:
+        experiment = state.experiment(settings)
+        dataset(experiment)
+    except (FieldError, ValueError, OSError):
+        return None
+    return experiment
+
+
+def current() -> Shown:
+    """The run to show for the settings as they are."""
+    experiment = wanted(state.current())
+    opened = st.session_state.get("opened")
+    if opened is not None and experiment is not None and opened.experiment == experiment:
+        return Shown(opened, "opened", experiment)
+    found = find(experiment) if experiment is not None else None
+    if found is None:
+        return Shown(*_last_shown(), experiment)
+    st.session_state["last"] = found
+    return Shown(*found, experiment)
+
+
+def _last_shown() -> tuple[Run, str]:
+    """What was on the screen before, at first the bundled run."""
+    if "last" not in st.session_state:
+        return _bundled(PRESETS[state.FIRST_PRESET].experiment.key), "bundled"
+    return st.session_state["last"]
+
+
+def find(experiment: Experiment) -> tuple[Run, str] | None:
+    """The run of that experiment and where it is from, if there is any."""
+    job = jobs.registry().get(training_key(experiment))
+    if job is not None and job.active:
+        run = _partial(experiment)
+        return None if run is None else (run, "live")
+    if experiment.key in _bundled_paths():
+        return _bundled(experiment.key), "bundled"
+    key = run_key(experiment, dataset(experiment).fingerprint)
+    if store().holds(experiment, dataset(experiment)):
+        try:
+            return _finished(key, experiment), "cached"
+        except LookupError:
+            # The entry was damaged; the notice says so, and Run makes it again.
+            return None
+    run = _partial(experiment)
+    return None if run is None else (run, "partial")
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _finished(key: str, _experiment: Experiment) -> Run:
+    run = store().find(_experiment, dataset(_experiment))
+    if run is None or not run.complete:
+        raise LookupError
+    return run
+
+
+def _partial(experiment: Experiment) -> Run | None:
+    """The run so far; only checkpoints that are new are read."""
+    known = st.session_state.get("partial")
+    run = store().find(experiment, dataset(experiment), known=known)
+    st.session_state["partial"] = run
+    return run
+
+
+def as_json(experiment: Experiment) -> dict:
+    """The experiment as plain values, for a worker's request."""
+    return json.loads(experiment.to_json())

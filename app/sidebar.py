@@ -1,0 +1,248 @@
+"""The sidebar: a preset, the experiment's fields, its price, Run and Cancel, Open."""
+
+import io
+
+import streamlit as st
+
+import jobs
+import runs
+import state
+from charts import network_drawing
+from describe import duration
+from ibcore import Experiment, FieldError, Run
+from ibcore.experiment import FILE_TASKS
+from ibcore.networks import layer_sizes
+from ibcore.presets import PRESETS
+from ibcore.training import estimated_seconds
+
+LABELS = {
+    "task": "Task",
+    "train": "Train fraction",
+    "split": "Split seed",
+    "gamma": "Soft labels γ",
+    "path": "Folder or file",
+    "layers": "Hidden layers",
+    "act": "Activation",
+    "init": "Initialisation",
+    "out": "Output",
+    "opt": "Optimiser",
+    "lr": "Learning rate",
+    "mom": "Momentum",
+    "mode": "Batch mode",
+    "batch": "Batch size",
+    "epochs": "Epochs",
+    "reps": "Replicates",
+    "seed": "Seed",
+    "resample": "A new split for every replicate",
+    "ckpt": "Checkpoints",
+}
+HELP = {
+    "train": "Part of the data that is trained on, above 0 and at most 1.",
+    "gamma": "Empty for the deterministic labels; 54.48 leaves I(X;Y) at 0.99 bits.",
+    "path": "idx: a folder of IDX files; npz: a file with x and y.",
+    "layers": "Widths joined by dashes, such as 10-7-5-4-3; the output layer is added.",
+    "init": "fan_in, fan_out: truncated normal, std 1/√fan; pytorch: the default of Linear.",
+    "mode": "full: one step an epoch; mini: reshuffled minibatches; single: one example a step.",
+    "reps": "Networks that differ in their initial weights, trained side by side.",
+    "ckpt": "Log-spaced epochs that are kept, the first and the last among them.",
+}
+
+
+def draw() -> None:
+    """The whole sidebar."""
+    with st.sidebar:
+        st.selectbox(
+            "Preset",
+            list(PRESETS),
+            key="preset",
+            format_func=lambda name: PRESETS[name].title,
+            help="A published experiment. It fills the fields below and chooses the estimator.",
+        )
+        preset = PRESETS[st.session_state["preset"]]
+        with st.expander("Source and differences"):
+            st.caption(preset.source)
+            st.caption(preset.note)
+        _form()
+        _opener()
+
+
+@st.fragment
+def _form() -> None:
+    """The fields, checked as they change; only Run touches the page beside them."""
+    settings = state.current()
+    wrong = state.mistakes(settings)
+    experiment, sizes = None, None
+    if not wrong:
+        experiment = state.experiment(settings)
+        sizes = _sizes(experiment, wrong)
+    _data_fields(settings, wrong)
+    _network_fields(wrong, experiment, sizes)
+    _training_fields(settings, wrong)
+    state.write_link()
+    _run_buttons(None if wrong else experiment)
+
+
+def _sizes(experiment: Experiment, wrong: dict[str, FieldError]) -> tuple[int, ...] | None:
+    """D_0 .. D_L, or what is wrong with the data and the output layer."""
+    try:
+        dataset = runs.dataset(experiment)
+        n_inputs = dataset.x[0].size
+        return layer_sizes(experiment.network, n_inputs, dataset.n_classes)
+    except FieldError as error:
+        wrong["out" if error.field == "output" else "path"] = error
+    except (ValueError, OSError) as error:
+        wrong["path"] = FieldError("path", experiment.task.path, f"readable data: {error}")
+    return None
+
+
+def _data_fields(settings: dict, wrong: dict) -> None:
+    _field("task", wrong)
+    if settings["task"] in FILE_TASKS:
+        _field("path", wrong)
+    if settings["task"] == "symmetric":
+        _field("gamma", wrong)
+    left, right = st.columns(2)
+    with left:
+        _field("train", wrong)
+    with right:
+        _field("split", wrong)
+
+
+def _network_fields(wrong: dict, experiment: Experiment | None, sizes) -> None:
+    _field("layers", wrong)
+    if sizes is not None:
+        drawing = network_drawing(
+            sizes, experiment.network.activation, experiment.network.output, theme()
+        )
+        st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
+    left, right = st.columns(2)
+    with left:
+        _field("act", wrong)
+        _field("out", wrong)
+    with right:
+        _field("init", wrong)
+
+
+def _training_fields(settings: dict, wrong: dict) -> None:
+    left, right = st.columns(2)
+    with left:
+        _field("opt", wrong)
+        _field("mode", wrong)
+        _field("epochs", wrong)
+        _field("seed", wrong)
+    with right:
+        _field("lr", wrong)
+        if settings["mode"] == "mini":
+            _field("batch", wrong)
+        _field("reps", wrong)
+        _field("ckpt", wrong)
+        if settings["opt"] == "momentum":
+            _field("mom", wrong)
+    _field("resample", wrong)
+
+
+def _field(key: str, wrong: dict[str, FieldError]) -> None:
+    """One widget, and what is wrong with it below it."""
+    setting, label, hint = state.BY_KEY[key], LABELS[key], HELP.get(key)
+    if setting.kind == "choice":
+        st.selectbox(label, setting.choices, key=key, help=hint)
+    elif setting.kind == "flag":
+        st.checkbox(label, key=key, help=hint)
+    elif setting.kind == "whole":
+        st.number_input(label, key=key, step=1, format="%d", help=hint)
+    else:
+        st.text_input(label, key=key, help=hint)
+    if key in wrong:
+        st.markdown(f":red[{_escaped(wrong[key])}]")
+
+
+def _escaped(error: Exception) -> str:
+    return str(error).replace("[", "\\[").replace("]", "\\]").replace("$", "\\$")
+
+
+def _run_buttons(experiment: Experiment | None) -> None:
+    job = None
+    if experiment is not None:
+        job = jobs.registry().get(runs.training_key(experiment))
+    active = job is not None and job.active
+    found = runs.find(experiment) if experiment is not None and not active else None
+    st.caption(_price(experiment, active, found))
+    label = "Run" if found is None else "Continue" if found[1] == "partial" else "Show"
+    run, cancel = st.columns(2)
+    if run.button(
+        label, key="run", type="primary", width="stretch", disabled=experiment is None or active
+    ):
+        if label != "Show":
+            start(experiment)
+        st.rerun(scope="app")
+    if cancel.button("Cancel", key="cancel", width="stretch", disabled=not active):
+        job.cancel()
+        st.rerun(scope="app")
+
+
+def start(experiment: Experiment) -> None:
+    """Train the experiment in a worker, or join the one at it."""
+    request = {"job": "train", "experiment": runs.as_json(experiment)}
+    jobs.registry().start(runs.training_key(experiment), request)
+
+
+def _price(experiment: Experiment | None, active: bool, found) -> str:
+    if experiment is None:
+        return "Nothing starts before the fields marked in red are mended."
+    if active:
+        return "In training; see the page for its progress."
+    if found is not None and found[1] != "partial":
+        return "This experiment is trained already."
+    whole = _seconds(experiment.key, experiment)
+    if found is None:
+        return f"Training will take {duration(whole)} on this machine."
+    reached = found[0].epochs[-1]
+    rest = duration((1 - reached / experiment.training.epochs) * whole)
+    return f"Stopped at epoch {reached}; the rest will take {rest}."
+
+
+@st.cache_data(max_entries=64, ttl=900, show_spinner=False)
+def _seconds(key: str, _experiment: Experiment) -> float:
+    return estimated_seconds(_experiment, runs.dataset(_experiment))
+
+
+def _opener() -> None:
+    st.file_uploader(
+        "Open a run (.npz) or an experiment (.json)",
+        type=["npz", "json"],
+        key="file",
+        on_change=_open,
+    )
+    if "open_error" in st.session_state:
+        st.error(st.session_state["open_error"])
+
+
+def _open() -> None:
+    """Put an uploaded run or experiment on the screen; what was there stays if it is none."""
+    st.session_state.pop("open_error", None)
+    file = st.session_state["file"]
+    if file is None:
+        return
+    try:
+        if file.name.lower().endswith(".json"):
+            experiment = Experiment.from_json(_decoded(file.getvalue()))
+        else:
+            run = Run.load(io.BytesIO(file.getvalue()))
+            experiment = run.experiment
+            st.session_state["opened"] = run
+    except ValueError as error:
+        st.session_state["open_error"] = f"{file.name}: {error}"
+        return
+    st.session_state.update(state.of_experiment(experiment))
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
+
+
+def theme() -> str:
+    """The browser's theme as the charts name it."""
+    return "dark" if st.context.theme.type == "dark" else "light"

@@ -1,0 +1,76 @@
+"""The page "Guide": the question, the two phases, who said what, and where to see it."""
+
+import streamlit as st
+
+PLANE = "views/plane.py"
+SENSITIVITY = "views/sensitivity.py"
+
+
+def claim(text: str, label: str, preset: str, page: str = PLANE) -> None:
+    """A claim beside the link that opens what shows it."""
+    words, link = st.columns([4, 1.3], vertical_alignment="center")
+    words.markdown(text)
+    link.page_link(page, label=label, query_params={"preset": preset})
+
+
+st.header("Do networks compress their input while they learn?")
+st.markdown(
+    "A layer T of a network is a point in the **information plane**: I(X;T), what it tells of the"
+    " input, against I(T;Y), what it tells of the label, both in bits. During training the point"
+    " moves. In 2017 its path was said to have **two phases**: *fitting*, in which I(T;Y) rises,"
+    " then *compression*, in which I(X;T) falls while the network generalises. Whether the second"
+    " phase is there is disputed, because a deterministic network has I(X;T) infinite (continuous"
+    " X) or constant (discrete X): every finite curve belongs to the estimator as much as to the"
+    " network. Here you train the network and change the estimator."
+)
+st.subheader("Who said what")
+claim(
+    "**Two phases.** Layers of a tanh network first gain information about Y, then lose"
+    " information about X (Shwartz-Ziv & Tishby 2017 [1]). Watch layers 4 and 5 with 30 bins.",
+    "Original tanh network",
+    "original-code",
+)
+claim(
+    "**It is the activation.** With ReLU instead of tanh the same network does not compress;"
+    " what falls with tanh is the number of bins that a saturating unit uses (Saxe et al."
+    " 2018 [2]).",
+    "Saxe: ReLU",
+    "saxe-relu",
+)
+claim(
+    "**It is the estimator.** The number of bins or the noise variance decides how much a curve"
+    " rises or falls, and whether it can be seen at all (Saxe et al. 2018 [2]; Goldfeld et al."
+    " 2019 [3]). See every value at once.",
+    "Sensitivity of tanh",
+    "saxe-tanh",
+    SENSITIVITY,
+)
+claim(
+    "**Bounds instead of bins.** With Gaussian noise of a stated variance in the estimator,"
+    " I(X;T) has a lower and an upper bound (Kolchinsky & Tracey 2017 [4]), and larger networks on"
+    " real data can be measured.",
+    "Digits with tanh",
+    "digits-tanh",
+)
+claim(
+    "**Compression is clustering.** Where the estimate falls, activations gather in few places;"
+    " the network is still injective (Goldfeld et al. 2019 [3]).",
+    "Digits with ReLU",
+    "digits-relu",
+)
+st.subheader("What a curve here can show, and what it cannot")
+st.markdown(
+    "- It can show how T is spread at the resolution of the estimator, epoch by epoch, with the"
+    " spread over replicates.\n"
+    "- It cannot show more than log2 N bits from N samples; points near that line are marked"
+    " *saturated* and say nothing of the network.\n"
+    "- It cannot show the true I(X;T) of a deterministic network, and the data processing"
+    " inequality need not hold between estimates of different layers."
+)
+st.caption(
+    "[1] R. Shwartz-Ziv, N. Tishby: Opening the black box of deep neural networks via information,"
+    " arXiv:1703.00810. [2] A. M. Saxe et al.: On the information bottleneck theory of deep"
+    " learning, ICLR 2018. [3] Z. Goldfeld et al.: Estimating information flow in deep neural"
+    " networks, ICML 2019, arXiv:1810.05728. [4] A. Kolchinsky, B. D. Tracey: Estimating mixture"
+    " entropy with pairwise distances, Entropy 19(7), 2017."
+)
