@@ -112,7 +112,7 @@ def _network_fields(wrong: dict, experiment: Experiment | None, sizes) -> None:
     _field("layers", wrong)
     if sizes is not None:
         drawing = network_drawing(
-            sizes, experiment.network.activation, experiment.network.output, theme()
+            sizes, experiment.network.activation, experiment.network.output, theme(), width=236
         )
         st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
     left, right = st.columns(2)

@@ -16,7 +16,7 @@ from charts.tables import mean_table, records, with_checkpoint
 from charts.theme import THEMES
 
 TITLES = {"i_xt": I_XT, "i_ty": I_TY}
-ROW_HEIGHT = 74
+ROW_HEIGHT = 80
 AXES = 62
 SAME = alt.ExprRef(expr="scale('color', datum.bits)")
 """A cell's own colour around it hides the seams between cells."""
@@ -93,7 +93,7 @@ def _row(settings: PlaneSettings, layer: int, parameter: str, quantity: str) -> 
     cells = (
         named("cells")
         .transform_filter(f"datum.layer == {layer}")
-        .mark_rect(strokeWidth=0.6, stroke=SAME)
+        .mark_rect(strokeWidth=1.2, stroke=SAME)
         .encode(
             x=epoch_axis(settings, labels=below, field="left:Q"),
             x2="right:Q",
@@ -109,16 +109,15 @@ def _row(settings: PlaneSettings, layer: int, parameter: str, quantity: str) -> 
     )
     frame = (
         named("current")
-        .mark_rect(fillOpacity=0, stroke=THEMES[settings.theme].text, strokeWidth=1.6)
+        .mark_rect(fillOpacity=0, stroke=THEMES[settings.theme].text, strokeWidth=1.2)
         .encode(x=alt.value(-1), x2=alt.value(width + 1), y=up)
     )
-    title = {
-        "text": settings.layer_names[layer - 1],
-        "fontSize": 12,
-        "offset": 3,
-        "fontWeight": "normal",
-    }
-    return layered(cells, frame, width=width, height=ROW_HEIGHT, title=title)
+    name = (
+        named("labels")
+        .mark_text(text=settings.layer_names[layer - 1], align="left", baseline="bottom")
+        .encode(x=alt.value(0), y=alt.value(-4))
+    )
+    return layered(cells, frame, name, width=width, height=ROW_HEIGHT)
 
 
 def _colour(settings: PlaneSettings, quantity: str) -> alt.Color:

@@ -16,7 +16,6 @@ UNTIL_NOW = f"datum.k <= {NOW}"
 VIEW = "plane_lines"
 CROSS = {"shape": "M-1,-1L1,1M-1,1L1,-1", "strokeWidth": 1.2, "filled": False}
 """The sign of a saturated estimate."""
-SATURATED = "× saturated in some replicate: close to log2 N, the samples limit the estimate"
 AT_NOW = f"datum.k == {NOW}"
 
 
@@ -42,15 +41,16 @@ def plane_panel(settings: PlaneSettings, width: int, height: int) -> dict:
     at = {"x": bits_x(settings), "y": bits_y(settings)}
     layers = [
         *limits(settings),
-        label("signs", settings, x=10, y=height - 22),
         _replicate_paths(settings, at),
         *_bounds(settings, at),
         *_mean_paths(settings, at),
         _start(settings, at),
-        *_saturated(settings, at, height),
+        *_saturated(settings, at),
         *_current(settings, at),
         _epoch(settings),
         label("heading", settings, x=width, align="right"),
+        label("signs", settings, y=height + 52),
+        label("saturation", settings, y=height + 67),
     ]
     return layered(*layers, width=width, height=height)
 
@@ -100,7 +100,7 @@ def _replicate_paths(settings: PlaneSettings, at: dict) -> alt.Chart:
 def _bounds(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     shared = {"color": colour(settings), "opacity": lit()}
     base = named("means").transform_filter(AT_NOW)
-    rule = {"strokeWidth": 1.4, "strokeOpacity": 0.8}
+    rule = {"strokeWidth": 1, "strokeOpacity": 0.5}
     across = base.transform_filter("isValid(datum.i_xt_lower)").mark_rule(**rule)
     up = base.transform_filter("isValid(datum.i_ty_lower)").mark_rule(**rule)
     return [
@@ -167,17 +167,13 @@ def _centre() -> alt.ExprRef:
     return alt.ExprRef(expr=f"{down}[(datum.layer - 1) % {len(down)}]")
 
 
-def _saturated(settings: PlaneSettings, at: dict, height: int) -> list[alt.Chart]:
-    text = THEMES[settings.theme].text
+def _saturated(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     base = named("means").transform_filter(UNTIL_NOW).transform_filter("datum.saturated > 0")
-    cross = {**CROSS, "color": text}
-    words = {"align": "left", "baseline": "bottom", "fontSize": 11, "color": text}
+    cross = {**CROSS, "color": THEMES[settings.theme].text}
     here = base.transform_filter(AT_NOW)
-    some = base.transform_aggregate(n="count()").transform_filter("datum.n > 0")
     return [
         base.mark_point(size=20, **cross).encode(**at, opacity=lit()),
         here.mark_point(size=50, xOffset=11, yOffset=-11, **cross).encode(**at, opacity=lit()),
-        some.mark_text(text=SATURATED, **words).encode(x=alt.value(10), y=alt.value(height - 38)),
     ]
 
 
@@ -192,7 +188,9 @@ def _epoch(settings: PlaneSettings) -> alt.Chart:
     )
 
 
-def label(field: str, settings: PlaneSettings, x: int, y: int = -9, align: str = "left"):
+def label(
+    field: str, settings: PlaneSettings, x: int = 0, y: int = -9, align: str = "left"
+) -> alt.Chart:
     """A field of the data set `labels`, by default written above a panel."""
     mark = {"fontSize": 12 if y < 0 else 11, "color": THEMES[settings.theme].muted}
     place = {"x": alt.value(x), "y": alt.value(y)}

@@ -24,6 +24,10 @@ MEAN_COLUMNS = (
     *(f"{name}_text" for name in QUANTITIES),
     *("bounds", "note"),
 )
+SATURATION = {
+    True: "× saturated in some replicate: close to log2 N, the samples limit the estimate",
+    False: "no estimate is saturated (close to log2 N)",
+}
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),
     *("accuracy", "accuracy_low", "accuracy_high"),
@@ -64,11 +68,16 @@ def layer_rows(settings: PlaneSettings) -> list[dict]:
 def _labels(table: pd.DataFrame, settings: PlaneSettings) -> dict[str, str]:
     heading = " · ".join(text for text in (settings.title, settings.estimator_label) if text)
     n = table["replicate"].nunique()
-    signs = ["hollow: first epoch", "large: this epoch"]
-    signs += ["thin: replicates"] if n > 1 else []
-    signs += ["bars: bounds"] if "i_xt_lower" in table else []
+    signs = ["hollow: first epoch", "large: epoch shown"]
+    signs += ["thin: single replicates"] if n > 1 else []
+    signs += ["bars: lower to upper bound"] if "i_xt_lower" in table else []
     band = f"mean ± 1 sd of {n} replicates" if n > 1 else "1 replicate"
-    return {"heading": heading, "band": band, "signs": " · ".join(signs)}
+    return {
+        "heading": heading,
+        "band": band,
+        "signs": " · ".join(signs),
+        "saturation": SATURATION[bool(table["saturated"].any())],
+    }
 
 
 def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> list[dict]:
@@ -96,7 +105,11 @@ def _checkpoints(table: pd.DataFrame) -> list[dict]:
 
 def _with_sd(means: pd.DataFrame, name: str) -> list[str]:
     pairs = zip(means[name], means[f"{name}_sd"], strict=True)
-    return [f"{m:.3f}" + (f" ± {sd:.3f}" if math.isfinite(sd) else "") for m, sd in pairs]
+    return [_number(m) + (f" ± {sd:.3f}" if math.isfinite(sd) else "") for m, sd in pairs]
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "not estimated"
 
 
 def _bounds(means: pd.DataFrame) -> list[str]:

@@ -25,16 +25,16 @@ def mean_table(table: pd.DataFrame, by: Iterable[str] = ("epoch", "layer")) -> p
 
     For each of `i_xt`, `i_ty`, `h_t` (bits) the columns are the mean, `_sd` (the
     sample standard deviation, divisor R - 1; NaN for one replicate) and `_low`,
-    `_high` = mean - sd, mean + sd. The bounds are means, NaN where the estimator
-    has none. `replicates` counts the rows of a group, `saturated` those of them
-    whose estimate is saturated.
+    `_high` = mean - sd, mean + sd; the bounds are means alone. What the estimator
+    does not give is NaN. `replicates` counts the rows of a group, `saturated` those
+    of them whose estimate is saturated.
     """
-    by = list(by)
-    known = [name for name in BOUNDS if name in table]
-    groups = table.groupby(by, sort=True)
-    mean, sd = groups[[*QUANTITIES, *known]].mean(), groups[list(QUANTITIES)].std(ddof=1)
+    missing = {name: math.nan for name in (*QUANTITIES, *BOUNDS) if name not in table}
+    groups = table.assign(**missing).groupby(list(by), sort=True)
+    mean = groups[[*QUANTITIES, *BOUNDS]].mean()
+    sd = groups[list(QUANTITIES)].std(ddof=1)
     columns = {k: v for name in QUANTITIES for k, v in _spread(mean, sd, name).items()}
-    columns |= {name: mean[name] if name in known else math.nan for name in BOUNDS}
+    columns |= {name: mean[name] for name in BOUNDS}
     columns |= {"replicates": groups.size(), "saturated": groups["saturated"].sum().astype(int)}
     return pd.DataFrame(columns, index=mean.index).reset_index()
 

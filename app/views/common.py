@@ -125,8 +125,11 @@ def curves_line(job: jobs.Job | None, whole: bool) -> None:
 
 def estimator_bar() -> Estimator:
     """The controls of the estimator; the one they describe."""
-    kind, rule, low, high, slider, samples = st.columns(
-        [1.6, 1.9, 1.1, 1.1, 3.2, 1.2], vertical_alignment="bottom"
+    settings = state.current()
+    fixed = settings["est"] == "binning" and settings["limits"] == "fixed"
+    kind, rule, *edges, slider, samples = st.columns(
+        [1.6, 1.9, 1.1, 1.1, 3.2, 1.2] if fixed else [1.6, 1.9, 5.4, 1.2],
+        vertical_alignment="bottom",
     )
     kind.segmented_control(
         "Estimator",
@@ -135,13 +138,11 @@ def estimator_bar() -> Estimator:
         required=True,
         format_func={"binning": "Binning", "kde": "KDE"}.get,
     )
-    if state.current()["est"] == "binning":
+    if settings["est"] == "binning":
         rule.selectbox("Limits", state.LIMIT_RULES, key="limits", format_func=RULES.get)
-    settings = state.current()
+    for edge, name, key in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
+        edge.number_input(name, key=key, format="%g")
     key = state.parameter_key(settings)
-    if key == "bins" and settings["limits"] == "fixed":
-        low.number_input("Lowest", key="low", format="%g")
-        high.number_input("Highest", key="high", format="%g")
     slider.select_slider(
         SLIDERS[key], state.CHOICES[key], key=key, format_func=lambda value: f"{value:g}"
     )

@@ -10,7 +10,7 @@ def claim(text: str, label: str, preset: str, page: str = PLANE) -> None:
     """A claim beside the link that opens what shows it."""
     words, link = st.columns([4, 1.3], vertical_alignment="center")
     words.markdown(text)
-    link.page_link(page, label=label, query_params={"preset": preset})
+    link.page_link(page, label=f":blue[{label} →]", query_params={"preset": preset})
 
 
 st.header("Do networks compress their input while they learn?")
@@ -53,8 +53,8 @@ claim(
     "digits-tanh",
 )
 claim(
-    "**Compression is clustering.** Where the estimate falls, activations gather in few places;"
-    " the network is still injective (Goldfeld et al. 2019 [3]).",
+    "**Compression is clustering.** Where the estimate falls, activations gather in few places,"
+    " though the map from X to T may still be injective (Goldfeld et al. 2019 [3]).",
     "Digits with ReLU",
     "digits-relu",
 )

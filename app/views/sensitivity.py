@@ -12,6 +12,7 @@ from views.common import body, curves_line, estimator_bar, exports, settings_for
 
 WIDTH = 980
 PANELS = 6
+BUNDLED = {"tanh": "saxe-tanh", "ReLU": "saxe-relu"}
 
 
 def draw() -> bool:
@@ -39,11 +40,9 @@ def _both_runs() -> None:
         "The same run, seen at every value of the estimator's parameter. Compare what one value"
         " changes for"
     )
-    tanh, relu, _ = st.columns([1, 1, 4])
-    with tanh:
-        st.page_link("views/sensitivity.py", label="tanh", query_params={"preset": "saxe-tanh"})
-    with relu:
-        st.page_link("views/sensitivity.py", label="ReLU", query_params={"preset": "saxe-relu"})
+    for column, (label, preset) in zip(st.columns([1, 1, 5]), BUNDLED.items(), strict=False):
+        link = {"preset": preset}
+        column.page_link("views/sensitivity.py", label=f":blue[{label} →]", query_params=link)
 
 
 def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:

@@ -152,8 +152,9 @@ def entropy_terms(t: np.ndarray, p_y: np.ndarray, variances: Sequence[float]) ->
         weights = np.stack([np.bincount(kind, column) for column in weights.T], axis=1)
     sums = kernel_sums(points, weights, variances)
     together = weights.sum(axis=1) @ np.log2(sums.sum(axis=2)).T / n
-    # A point without weight in a class adds nothing to it, whatever its sum is.
-    logs = np.log2(np.where(weights > 0, sums, 1.0))
+    # A point without weight in a class adds nothing to it; one with weight is part of
+    # its own sum, even where float32 has lost it.
+    logs = np.log2(np.where(weights > 0, np.maximum(sums, weights), 1.0))
     by_class = np.einsum("nc,vnc->v", weights, logs) / n
     totals = weights.sum(axis=0)
     f_all = math.log2(n) - together

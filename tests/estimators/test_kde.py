@@ -113,6 +113,13 @@ def test_soft_labels_equal_whole_matrices_in_float64(kind):
         assert getattr(found, name) == pytest.approx(slow[name], abs=2e-6), name
 
 
+def test_a_class_of_next_to_no_weight_changes_nothing():
+    """Weights too small for float32 are still weights: p log p tends to 0."""
+    t, p_y = networks_like(60, 2, "spread"), np.eye(2)[np.zeros(60, dtype=int)]
+    p_y[:, 1] = 1e-300
+    assert KDE().information(t, p_y).i_ty == pytest.approx(0, abs=1e-6)
+
+
 def test_a_class_that_never_occurs_changes_nothing():
     t = networks_like(60, 2, "spread")
     p_y = RNG.dirichlet([1, 1], 60)

@@ -1,0 +1,187 @@
+"""What a person does at the screen, in a real Chromium."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+IDLE = '[data-testid=stApp][data-test-script-state="notRunning"]'
+SHORT = "preset=quick-tanh&epochs=2000&reps=2&ckpt=30&layers=6-4"
+"""A training of some ten seconds."""
+
+
+def idle(page):
+    page.wait_for_selector(IDLE)
+    return page
+
+
+def chart(page):
+    page.wait_for_selector(".st-key-plane-chart .vega-bindings input[type=range]")
+    return page.locator(".st-key-plane-chart")
+
+
+def heading(page):
+    """The epoch that the chart names."""
+    labels = page.locator(".st-key-plane-chart svg text").all_inner_texts()
+    return " ".join(labels)
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def test_the_first_screen_shows_a_real_run_without_training(server, open_page):
+    page = open_page(server.url)
+    chart(page)
+    assert "Binning, 30 bins on [-1, 1]" in page.content() or page.locator("canvas").count()
+    expect(page.get_by_text("What am I looking at?")).to_be_visible()
+    expect(page.get_by_text("This experiment is trained already.")).to_be_visible()
+
+
+def test_the_epoch_slider_and_play_run_in_the_browser(server, open_page):
+    page = idle(open_page(server.url))
+    chart(page)
+    slider = page.locator(".st-key-plane-chart .vega-bindings input[type=range]")
+    requests = []
+    page.on("websocket", lambda ws: requests.append(ws))
+    last = int(slider.get_attribute("max"))
+    assert int(slider.input_value()) == last
+    page.get_by_role("button", name="Step back").click()
+    assert int(slider.input_value()) == last - 1
+    slider.evaluate("s => { s.value = 3; s.dispatchEvent(new Event('input', {bubbles: true})) }")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "Number(document.querySelector('.st-key-plane-chart .vega-bindings input').value) > 6"
+    )
+    page.get_by_role("button", name="Pause").click()
+    assert page.locator(IDLE).count() == 1
+
+
+def test_the_estimator_slider_changes_the_picture_and_the_link_restores_it(server, open_page):
+    page = idle(open_page(server.url))
+    chart(page)
+    thumb = page.get_by_role("slider", name="Number of bins")
+    thumb.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"bins=35"))
+    idle(page)
+    again = idle(open_page(page.url))
+    chart(again)
+    assert again.get_by_role("slider", name="Number of bins").get_attribute("aria-valuetext") in (
+        "35",
+        None,
+    )
+    expect(again.get_by_text("is cut into 35 equal bins")).to_be_visible()
+
+
+def test_the_kde_shows_its_bounds(server, open_page):
+    page = idle(open_page(server.url))
+    page.get_by_role("radio", name="KDE").or_(page.get_by_text("KDE", exact=True)).first.click()
+    expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
+    assert "est=kde" in page.url
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "message"),
+    [
+        ("Hidden layers", "10--7", "layers: '10--7' is not allowed"),
+        ("Train fraction", "1.5", "train_fraction: 1.5 is not allowed"),
+        ("Learning rate", "fast", "learning_rate: 'fast' is not allowed"),
+        ("Replicates", "0", "replicates: 0 is not allowed"),
+    ],
+)
+def test_a_bad_entry_is_named_beside_its_field_before_anything_starts(
+    server, open_page, label, text, message
+):
+    page = idle(open_page(server.url))
+    field = page.get_by_label(label, exact=True)
+    field.fill(text)
+    field.press("Enter")
+    expect(page.get_by_text(message)).to_be_visible()
+    expect(button(page, "Run").or_(button(page, "Show"))).to_be_disabled()
+    chart(page)
+
+
+def test_a_link_that_asks_for_nonsense_is_named_and_the_rest_is_kept(server, open_page):
+    page = idle(open_page(server.url + "/?bins=9999&act=relu&colour=red"))
+    expect(page.get_by_text("The link: bins: '9999' is not allowed")).to_be_visible()
+    expect(page.get_by_text("The link: colour: 'red' is not allowed")).to_be_visible()
+    expect(page.get_by_text("The settings in the sidebar are not trained yet")).to_be_visible()
+    chart(page)
+
+
+def test_training_survives_reload_and_cancel_and_goes_on(server, open_page):
+    page = idle(open_page(f"{server.url}/?{SHORT}"))
+    button(page, "Run").click()
+    expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    chart(page)
+    second = open_page(f"{server.url}/?{SHORT}")
+    expect(second.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    button(page, "Cancel").click()
+    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 2000"))).to_be_visible()
+    chart(page)
+    button(page, "Continue").click()
+    expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    expect(page.get_by_text("This experiment is trained already.")).to_be_visible(timeout=60_000)
+    chart(page)
+
+
+def test_the_files_that_a_figure_hands_out(server, open_page):
+    page = idle(open_page(server.url))
+    chart(page)
+    page.get_by_text("Export this figure").click()
+    heads = {"PNG": b"\x89PNG", "SVG": b"<svg", "PDF": b"%PDF", "HTML": b"<!DOCTYPE", "Run": b"PK"}
+    for name, head in heads.items():
+        with page.expect_download() as download:
+            button(page, name).click()
+        content = Path(download.value.path()).read_bytes()
+        assert content.lstrip().startswith(head), name
+    with page.expect_download() as download:
+        button(page, "CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("epoch,layer,replicate,i_xt,i_ty")
+    assert len(lines) == 1 + 60 * 6 * 10
+    with page.expect_download() as download:
+        button(page, "Experiment").click()
+    assert json.loads(Path(download.value.path()).read_text())["training"]["epochs"] == 8000
+
+
+def test_sensitivity_compares_tanh_and_relu_and_the_guide_links_to_presets(server, open_page):
+    page = idle(open_page(server.url, scheme="dark"))
+    page.get_by_role("link", name="Guide").click()
+    page.get_by_role("link", name=re.compile("Sensitivity of tanh")).click()
+    expect(page.get_by_text("The plane at six values")).to_be_visible()
+    assert "preset=saxe-tanh" in page.url
+    page.get_by_role("link", name=re.compile("^ReLU")).click()
+    page.wait_for_url(re.compile("preset=saxe-relu"))
+    expect(page.get_by_text("I(X;T) at every value and epoch")).to_be_visible()
+
+
+def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
+    first = Server(tmp_path)
+    first.start()
+    page = idle(open_page(f"{first.url}/?{SHORT}"))
+    button(page, "Run").click()
+    expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    page.wait_for_timeout(3000)
+    first.kill()
+    page.close()
+    second = Server(tmp_path)
+    second.start()
+    try:
+        page = idle(open_page(f"{second.url}/?{SHORT}"))
+        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 2000"))).to_be_visible()
+        button(page, "Continue").click()
+        expect(page.get_by_text("This experiment is trained already.")).to_be_visible(
+            timeout=60_000
+        )
+    finally:
+        second.kill()
