@@ -12,12 +12,11 @@ import vl_convert
 from charts import THEMES, with_caption
 
 _HTML_STYLE = """<style>
-  body { margin: 16px; }
-  .vega-bind label { display: flex; gap: 8px; font: 14px sans-serif; }
-  .vega-bind input { width: 600px; }
-  .vega-bind input + span { display: none; }
-</style>
-</head>"""
+  body {{ margin: 16px; background: {background}; color: {text}; }}
+  .vega-embed .vega-bind label {{ display: flex; gap: 8px; font: 14px sans-serif; }}
+  .vega-embed .vega-bind input {{ width: 600px; }}
+  .vega-embed .vega-bind input + span {{ display: none; }}
+</style>"""
 
 
 def to_png(chart: dict, caption: Sequence[str] = ()) -> bytes:
@@ -38,7 +37,9 @@ def to_pdf(chart: dict, caption: Sequence[str] = ()) -> bytes:
 def to_html(chart: dict, caption: Sequence[str] = ()) -> bytes:
     """The chart with its caption as one HTML file that needs no network; its slider works."""
     page = vl_convert.vegalite_to_html(_on_paper(chart, caption), bundle=True)
-    return page.replace("</head>", _HTML_STYLE, 1).encode()
+    look = THEMES[chart["usermeta"]["theme"]]
+    style = _HTML_STYLE.format(background=look.background, text=look.text)
+    return page.replace("<head>", f"<head>{style}", 1).encode()
 
 
 def to_csv(table: pd.DataFrame) -> bytes:

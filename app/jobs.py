@@ -31,6 +31,7 @@ class Job:
     error: str | None = None
     field: str | None = None
     cancelled: bool = False
+    listener: threading.Thread | None = None
 
     @property
     def active(self) -> bool:
@@ -58,13 +59,15 @@ class Job:
 
 
 def _listen(job: Job) -> None:
+    """Follow the worker to its end."""
     errors: deque[str] = deque(maxlen=5)
-    reader = threading.Thread(target=lambda: errors.extend(job.process.stderr), daemon=True)
-    reader.start()
-    for line in job.process.stdout:
-        job.hear(json.loads(line))
-    status = job.process.wait()
-    reader.join(timeout=1)
+    with job.process:
+        reader = threading.Thread(target=lambda: errors.extend(job.process.stderr), daemon=True)
+        reader.start()
+        for line in job.process.stdout:
+            job.hear(json.loads(line))
+        reader.join()
+    status = job.process.returncode
     if job.state == "running":
         last = errors[-1].strip() if errors else ""
         job.error = f"The worker ended with status {status}. {last}".strip()
@@ -110,7 +113,8 @@ def _launch(request: dict) -> Job:
     with contextlib.suppress(OSError):
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-    threading.Thread(target=_listen, args=(job,), daemon=True).start()
+    job.listener = threading.Thread(target=_listen, args=(job,), daemon=True)
+    job.listener.start()
     return job
 
 

@@ -82,7 +82,7 @@ def _form() -> None:
     _run_buttons(None if wrong else experiment)
 
 
-def _sizes(experiment: Experiment, wrong: dict[str, FieldError]) -> tuple[int, ...] | None:
+def _sizes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[int, ...] | None:
     """D_0 .. D_L, or what is wrong with the data and the output layer."""
     try:
         dataset = runs.dataset(experiment)
@@ -91,7 +91,7 @@ def _sizes(experiment: Experiment, wrong: dict[str, FieldError]) -> tuple[int, .
     except FieldError as error:
         wrong["out" if error.field == "output" else "path"] = error
     except (ValueError, OSError) as error:
-        wrong["path"] = FieldError("path", experiment.task.path, f"readable data: {error}")
+        wrong["path"] = error
     return None
 
 
@@ -141,7 +141,7 @@ def _training_fields(settings: dict, wrong: dict) -> None:
     _field("resample", wrong)
 
 
-def _field(key: str, wrong: dict[str, FieldError]) -> None:
+def _field(key: str, wrong: dict[str, Exception]) -> None:
     """One widget, and what is wrong with it below it."""
     setting, label, hint = state.BY_KEY[key], LABELS[key], HELP.get(key)
     if setting.kind == "choice":

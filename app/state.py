@@ -54,7 +54,7 @@ class Setting:
         """The field's value as the widget shows it."""
         value = getattr(getattr(experiment, self.section), self.name)
         if self.kind in ("number", "text"):
-            return "" if value is None else value if self.kind == "text" else f"{value:g}"
+            return "" if value is None else value if self.kind == "text" else _text(value)
         return value
 
     def parsed(self, shown: object) -> object:
@@ -286,7 +286,7 @@ def read(key: str, text: str) -> object:
 
 
 def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def differs_from_preset(settings: Mapping[str, object]) -> bool:

@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -19,15 +20,24 @@ from ibcore.training import Progress
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out the command line; errors of input are one line and exit status 2."""
-    warnings.showwarning = _one_line
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except FieldError as error:
-        print(f"ibcore: {error}", file=sys.stderr)
-    except (ValueError, OSError) as error:
-        print(f"ibcore: {' '.join(str(error).split())}", file=sys.stderr)
-    return 2
+    with warnings.catch_warnings():
+        warnings.showwarning = _one_line
+        try:
+            return options.command(options)
+        except (ValueError, OSError) as error:
+            _one_line(" ".join(str(error).split()))
+            return 2
+        except KeyboardInterrupt:
+            _one_line("interrupted")
+            return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"ibcore: {message}\n")
 
 
 def _one_line(message, *_args, **_kwargs) -> None:
@@ -35,7 +45,7 @@ def _one_line(message, *_args, **_kwargs) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ibcore", description=__doc__)
+    parser = _Parser(prog="python -m ibcore", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train an experiment; writes run.npz, plane.csv and more")

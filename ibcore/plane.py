@@ -43,14 +43,22 @@ def information_curves(
     checkpoints.
     """
     estimator = as_estimator(estimator)
-    per_layer = fitted(run, estimator, samples=samples)
     values = estimator.default_ladder if values is None else values
+    if not len(values):
+        raise FieldError("values", values, "at least one value")
+    _check_any_sound(run)
+    per_layer = fitted(run, estimator, samples=samples)
     tables = []
     for k in range(len(run.epochs)):
         tables.append(checkpoint_curves(run, k, per_layer, values, samples=samples))
         if progress is not None:
             progress(k + 1, len(run.epochs))
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
+
+
+def _check_any_sound(run: Run) -> None:
+    if not run.sound(0).any():
+        raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[0]}")
 
 
 def as_estimator(estimator: Estimator | str) -> Estimator:
@@ -79,12 +87,16 @@ def with_limits(estimator: Estimator, ranges: np.ndarray) -> tuple[Estimator, ..
     if estimator.limits == "range":
         ranges = np.broadcast_to([ranges[:, 0].min(), ranges[:, 1].max()], ranges.shape)
     # A constant layer lies in one bin whatever the limits; they must only rise.
-    pairs = [(low, high if high > low else low + 1.0) for low, high in ranges.tolist()]
+    pairs = [(low, high if high > low else low + 1.0 + abs(low)) for low, high in ranges.tolist()]
     return tuple(replace(estimator, limits=pair) for pair in pairs)
 
 
 def activation_range(run: Run, *, samples: str = "all") -> np.ndarray:
-    """Smallest and largest activation of every layer over the whole run, (L, 2)."""
+    """Smallest and largest activation of every layer over the whole run, (L, 2).
+
+    Raises ValueError where every replicate had diverged from the start.
+    """
+    _check_any_sound(run)
     lows, highs = [], []
     for k in range(len(run.epochs)):
         layers = sound_activations(run, k, samples=samples)

@@ -141,14 +141,16 @@ def changed(experiment: Experiment, changes: Mapping[str, object]) -> Experiment
 
     Raises FieldError for an unknown field or a value it does not allow.
     """
+    known = _flat(experiment)
+    sections: dict[str, dict[str, object]] = {}
     for dotted, value in changes.items():
-        section, _, name = dotted.partition(".")
-        known = _flat(experiment)
         if dotted not in known:
             raise FieldError(dotted, value, "one of " + ", ".join(known))
-        part = replace(getattr(experiment, section), **{name: value})
-        experiment = replace(experiment, **{section: part})
-    return experiment
+        section, _, name = dotted.partition(".")
+        sections.setdefault(section, {})[name] = value
+    # All fields of a section at once: a task's name and its path only fit together.
+    parts = {name: replace(getattr(experiment, name), **new) for name, new in sections.items()}
+    return replace(experiment, **parts)
 
 
 def parsed_changes(assignments: list[str]) -> dict[str, object]:
@@ -158,11 +160,25 @@ def parsed_changes(assignments: list[str]) -> dict[str, object]:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise FieldError("set", assignment, "FIELD=VALUE, such as training.epochs=100")
-        try:
-            changes[name] = json.loads(text)
-        except json.JSONDecodeError:
-            changes[name] = text
+        changes[name] = _parsed(text, name in _TEXT_FIELDS)
     return changes
+
+
+_TEXT_FIELDS = {
+    f"{section.name}.{field.name}"
+    for section in fields(Experiment)
+    for field in fields(section.type)
+    if field.type in (str, str | None)
+}
+
+
+def _parsed(text: str, wanted_text: bool) -> object:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    # One hidden layer of 10 units is the text 10.
+    return text if wanted_text and not isinstance(value, str | None) else value
 
 
 def nearest(experiment: Experiment) -> tuple[Preset, dict[str, object]]:

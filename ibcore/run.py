@@ -7,13 +7,15 @@ time by a forward pass.
 import hashlib
 import io
 import json
+import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -45,8 +47,10 @@ _UNREADABLE = (
     EOFError,
     MemoryError,
     OverflowError,
-    NotImplementedError,
+    RuntimeError,
 )
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_NO_ARRAY = (ValueError, SyntaxError, TypeError, tokenize.TokenError)
 
 
 def run_key(experiment: Experiment, fingerprint: str) -> str:
@@ -140,13 +144,19 @@ class Run:
     def dataset(self) -> Dataset:
         """The data, loaded when first asked for.
 
-        Raises ValueError where they are no longer those the run was trained on.
+        Raises ValueError where they are no longer those the run was trained on, or
+        do not fit its weights.
         """
-        dataset = load(self.experiment.task)
+        dataset, name = load(self.experiment.task), self.experiment.task.name
         if dataset.fingerprint != self.fingerprint:
-            raise ValueError(
-                f"task: the data of {self.experiment.task.name} have changed since this run"
-            )
+            raise ValueError(f"task: the data of {name} have changed since this run")
+        n_inputs = math.prod(dataset.x.shape[1:])
+        sizes = layer_sizes(self.experiment.network, n_inputs, dataset.n_classes)
+        if any(
+            w.shape[2:] != (d_out, d_in)
+            for w, (d_in, d_out) in zip(self.weights, pairwise(sizes), strict=True)
+        ):
+            raise ValueError(f"run: its weights do not fit the data of task {name}")
         return dataset
 
     @cached_property
@@ -272,36 +282,49 @@ class Run:
 
 
 def _read_arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(file) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > _MAX_BYTES:
-        raise ValueError(f"run file: it unpacks to {size:,} bytes, more than {_MAX_BYTES:,}")
-    if hasattr(file, "seek"):
-        file.seek(0)
-    with np.load(file, allow_pickle=False) as content:
-        return {name: _read_array(content, name) for name in content.files}
+    with _opened(file) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if size > _MAX_BYTES:
+            raise ValueError(f"run file: it unpacks to {size:,} bytes, more than {_MAX_BYTES:,}")
+        return {m.filename.removesuffix(".npy"): _read_array(archive, m) for m in members}
 
 
-def _read_array(content, name: str) -> np.ndarray:
+def _opened(file: str | Path | BinaryIO) -> zipfile.ZipFile:
     try:
-        return content[name]
-    except ValueError as error:
-        reason = "holds pickled objects" if "pickle" in str(error) else "is damaged"
-        raise ValueError(f"run file: the array {name!r} {reason}") from None
+        return zipfile.ZipFile(file)
+    except ValueError:
+        raise zipfile.BadZipFile from None
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    if member.compress_type not in _METHODS:
+        raise zipfile.BadZipFile
+    try:
+        with archive.open(member) as content:
+            array = np.lib.format.read_array(content, allow_pickle=False)
+            # At its end the archive compares its checksum.
+            if content.read(1):
+                raise ValueError
+    except _NO_ARRAY as error:
+        reason = "holds pickled objects" if "allow_pickle" in str(error) else "is damaged"
+        raise ValueError(f"run file: {member.filename!r} {reason}") from None
+    return array
 
 
 def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
-    meta = _read_meta(arrays)
-    experiment = Experiment.from_json(json.dumps(meta["experiment"]))
+    experiment, fingerprint = _read_meta(arrays)
     n_layers = len(experiment.network.widths) + 1
     wanted = ["epochs", "diverged", "train_loss", "train_accuracy"]
     wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_layers)]
+    if "test_loss" in arrays or "test_accuracy" in arrays:
+        wanted += ["test_loss", "test_accuracy"]
     missing = [name for name in wanted if name not in arrays]
     if missing:
         raise ValueError(f"run file: the array {missing[0]} is missing")
     run = Run(
         experiment,
-        str(meta["fingerprint"]),
+        fingerprint,
         arrays["epochs"],
         tuple(arrays[f"w{i + 1}"] for i in range(n_layers)),
         tuple(arrays[f"b{i + 1}"] for i in range(n_layers)),
@@ -312,20 +335,25 @@ def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
     return run
 
 
-def _read_meta(arrays: dict[str, np.ndarray]) -> dict:
+def _read_meta(arrays: dict[str, np.ndarray]) -> tuple[Experiment, str]:
     try:
         meta = json.loads(str(arrays["meta"][()]))
-        if meta["format"] != FORMAT:
-            raise ValueError(f"run file: format {meta['format']} is not {FORMAT}")
-        meta["experiment"], meta["fingerprint"]
-    except (KeyError, TypeError, json.JSONDecodeError):
+        version, experiment = meta["format"], json.dumps(meta["experiment"])
+        fingerprint = str(meta["fingerprint"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError("run file: it holds no experiment, so it is no run") from None
-    return meta
+    if version != FORMAT:
+        raise ValueError(f"run file: format {version!r} is not {FORMAT}")
+    try:
+        return Experiment.from_json(experiment), fingerprint
+    except FieldError as error:
+        raise ValueError(f"run file: {error}") from None
 
 
 def _check_shapes(run: Run) -> None:
     """Refuse arrays that do not fit the experiment or are not finite where they must be."""
-    training, n_saved = run.experiment.training, len(run.epochs)
+    training, n_saved = run.experiment.training, run.epochs.size
+    _expect("epochs", run.epochs, (n_saved,), "i")
     if tuple(run.epochs) != run.experiment.epochs[:n_saved] or n_saved == 0:
         raise ValueError("run file: epochs are not those of its experiment")
     lead = (n_saved, training.replicates)
@@ -339,13 +367,16 @@ def _check_shapes(run: Run) -> None:
     for name in _MEASURES:
         if getattr(run, name) is not None:
             _expect(name, getattr(run, name), lead)
-    _expect("diverged", run.diverged, (training.replicates,))
+    _expect("diverged", run.diverged, (training.replicates,), "i")
     _check_finite(run)
 
 
-def _expect(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or array.dtype.kind not in "fi":
+def _expect(name: str, array: np.ndarray, shape: tuple[int, ...], kind: str = "f") -> None:
+    if array.shape != shape:
         raise ValueError(f"run file: {name} has shape {array.shape}, its experiment needs {shape}")
+    if array.dtype.kind != kind or (kind == "f" and array.dtype != np.float32):
+        wanted = "float32" if kind == "f" else "whole numbers"
+        raise ValueError(f"run file: {name} has type {array.dtype}, a run has {wanted}")
 
 
 def _check_finite(run: Run) -> None:

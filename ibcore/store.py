@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from joblib import Memory
 from platformdirs import user_cache_path
 
 from ibcore.estimators import Estimator
-from ibcore.experiment import FORMAT, Experiment
+from ibcore.experiment import FORMAT, Experiment, FieldError
 from ibcore.plane import activation_range, checkpoint_curves, with_limits
 from ibcore.run import Run, run_key, train
 from ibcore.tasks import Dataset, load
@@ -69,10 +70,19 @@ class Store:
         self.folder = Path(folder) if folder is not None else cache_folder()
         self._shipped = Path(shipped) if shipped is not None else None
         self._notice = notice
-        memory = Memory(self.folder, verbose=0, compress=("zlib", 1))
-        self._cached = memory.cache(_entry, ignore=["work"])
+        self._cached = self._cache()
         # joblib logs a traceback before it recomputes a damaged entry.
         self._cached.warn = lambda _: notice("cache: a damaged entry is computed again")
+
+    def _cache(self) -> Callable[..., Any]:
+        """`_entry`, cached; not cached where the folder cannot be made."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            memory = Memory(self.folder, verbose=0, compress=("zlib", 1))
+            return memory.cache(_entry, ignore=["work"])
+        except OSError as error:
+            self._notice(f"cache: {self.folder} cannot be written, nothing is kept ({error})")
+            return Memory(None).cache(_entry)
 
     def _get(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
         return self._cached(kind, key, FORMAT, work)
@@ -115,7 +125,8 @@ class Store:
         except _Unfinished as unfinished:
             return unfinished.run
         journal.clear()
-        return run
+        # The entry may be that of an experiment which differs where it does not count.
+        return replace(run, experiment=experiment)
 
     def holds(self, experiment: Experiment, dataset: Dataset | None = None) -> bool:
         """Whether the finished run of that experiment is in the cache."""
@@ -138,7 +149,7 @@ class Store:
         key = run_key(experiment, dataset.fingerprint)
         if self._has("run", key):
             try:
-                return self._get("run", key, _refuse)
+                return replace(self._get("run", key, _refuse), experiment=experiment)
             except LookupError:
                 return None
         if known is not None and known.key != key:
@@ -268,7 +279,10 @@ class Store:
 
 def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
     """The estimator at the first value: a ladder is the same wherever one stands on it."""
-    return replace(estimator, **{estimator.parameter: values[0]})
+    if not len(values):
+        raise FieldError("values", values, "at least one value")
+    rungs = [replace(estimator, **{estimator.parameter: value}) for value in values]
+    return rungs[0]
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -357,10 +371,14 @@ class Journal:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self, path: Path) -> dict | None:
-        if not path.exists():
-            return None
         try:
+            # PyTorch's own reader does not compare the checksums.
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip() is not None:
+                    raise zipfile.BadZipFile
             return torch.load(path, weights_only=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except Exception:
             # Whatever a damaged file makes the reader raise, training can do without it.
             self._notice(f"cache: {path.name} is damaged and left aside")

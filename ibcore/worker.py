@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TextIO
+from typing import Any, TextIO
 
 from ibcore.estimators import from_dict
 from ibcore.experiment import Experiment, FieldError
@@ -39,16 +39,38 @@ def serve(requests: TextIO, events: TextIO) -> None:
     """Carry out the request on the first line, telling `events`, until `requests` ends."""
     stop = threading.Event()
     emit = _emitter(events, stop)
-    line = requests.readline()
-    threading.Thread(target=_wait_for_end, args=(requests, stop), daemon=True).start()
     try:
-        request = json.loads(line)
+        line = requests.readline()
+        threading.Thread(target=_wait_for_end, args=(requests, stop), daemon=True).start()
+        request = _parsed(line)
         store = Store(notice=lambda text: emit("notice", text=text))
         emit("done", **JOBS[request["job"]](request, store, emit, stop.is_set))
     except FieldError as error:
         emit("error", message=str(error), field=error.field)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         emit("error", message=" ".join(str(error).split()) or type(error).__name__, field=None)
+
+
+def _parsed(line: str) -> dict:
+    try:
+        request = json.loads(line)
+    except (json.JSONDecodeError, RecursionError):
+        raise FieldError("request", line, "one JSON object in one line") from None
+    if not isinstance(request, dict):
+        raise FieldError("request", request, "one JSON object in one line")
+    if request.get("job") not in tuple(JOBS):
+        raise FieldError("job", request.get("job"), "one of " + ", ".join(JOBS))
+    return request
+
+
+def _part(request: dict, name: str, kind: type, default: object = None) -> Any:
+    value = request.get(name, default)
+    if not isinstance(value, kind):
+        raise FieldError(name, value, _KINDS[kind])
+    return value
+
+
+_KINDS = {dict: "a JSON object", list: "a list", str: "a text"}
 
 
 def _emitter(events: TextIO, stop: threading.Event) -> Callable[..., None]:
@@ -67,7 +89,7 @@ def _wait_for_end(requests: TextIO, stop: threading.Event) -> None:
 
 
 def _train(request: dict, store: Store, emit, should_stop) -> dict:
-    experiment = Experiment.from_json(json.dumps(request["experiment"]))
+    experiment = _experiment(request)
 
     def progress(p: Progress) -> None:
         emit("progress", **asdict(p))
@@ -76,37 +98,40 @@ def _train(request: dict, store: Store, emit, should_stop) -> dict:
         experiment,
         progress=progress,
         should_stop=should_stop,
-        device=request.get("device", "auto"),
+        device=_part(request, "device", str, "auto"),
     )
     return {"complete": run.complete}
 
 
 def _curves(request: dict, store: Store, emit, should_stop) -> dict:
     run = _requested_run(request, store)
-    started = time.monotonic()
-    done_before = 0
+    started, complete = time.monotonic(), False
 
     def progress(done: int, total: int) -> None:
-        spent = time.monotonic() - started
-        left = (total - done) * spent / (done - done_before)
+        nonlocal complete
+        complete = done == total
+        left = (total - done) * (time.monotonic() - started) / done
         emit("progress", done=done, total=total, epoch=int(run.epochs[done - 1]), seconds_left=left)
 
-    table = store.curves(
+    store.curves(
         run,
-        from_dict(request["estimator"]),
-        request["values"],
-        samples=request.get("samples", "all"),
+        from_dict(_part(request, "estimator", dict)),
+        _part(request, "values", list),
+        samples=_part(request, "samples", str, "all"),
         progress=progress,
         should_stop=should_stop,
     )
-    return {"complete": len(table) > 0 and table["epoch"].max() == run.epochs[-1]}
+    return {"complete": complete}
+
+
+def _experiment(request: dict) -> Experiment:
+    return Experiment.from_json(json.dumps(_part(request, "experiment", dict)))
 
 
 def _requested_run(request: dict, store: Store) -> Run:
-    if request.get("run"):
-        return Run.load(request["run"])
-    experiment = Experiment.from_json(json.dumps(request["experiment"]))
-    run = store.find(experiment)
+    if "run" in request:
+        return Run.load(_part(request, "run", str))
+    run = store.find(_experiment(request))
     if run is None:
         raise ValueError("run: this experiment has not been trained yet")
     return run

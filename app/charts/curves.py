@@ -8,6 +8,8 @@ from charts.settings import PlaneSettings
 from charts.spec import layered, named
 from charts.theme import THEMES
 
+UNSEEN = {"fill": "transparent", "strokeWidth": 0}
+"""A point that is there for the pointer only."""
 VIEWS = {"i_xt": "i_xt_lines", "i_ty": "i_ty_lines"}
 
 
@@ -38,6 +40,7 @@ def curve_panels(settings: PlaneSettings, width: int, height: int) -> list[dict]
         _history(settings, "loss", "loss (nats)", alt.Scale(zero=True)),
         _history(settings, "accuracy", "accuracy", alt.Scale(domain=[0, 1.03], nice=False), True),
     ]
+    panels[-1]["layer"] += layered(*_split_key(settings, width, height - 14))["layer"]
     return [{**panel, "width": width, "height": height} for panel in panels]
 
 
@@ -58,7 +61,7 @@ def _information(settings: PlaneSettings, field: str, title: str, end: float) ->
         base.properties(name=VIEWS[field])
         .mark_line(strokeWidth=1.6)
         .encode(x=x, y=y, tooltip="name:N", **tint),
-        base.mark_point(size=40, opacity=0).encode(x=x, y=y, detail="layer:N", tooltip=tooltips()),
+        base.mark_point(size=40, **UNSEEN).encode(x=x, y=y, detail="layer:N", tooltip=tooltips()),
         base.transform_filter(AT_NOW)
         .mark_point(size=42, filled=True)
         .encode(x=x, y=y, shape=shape(settings), tooltip=tooltips(), **tint),
@@ -81,12 +84,6 @@ def _history(
     look = THEMES[settings.theme]
     x, y = epoch_axis(settings, labels=labels), _up(field, title, scale)
     low = _up(f"{field}_low", title, scale)
-    dash = alt.StrokeDash(
-        "split:N",
-        sort=["train", "test"],
-        scale=alt.Scale(range=[[1, 0], [4, 3]]),
-        legend=_split_legend() if labels else None,
-    )
     base = named("history")
     tips = ["split:N", alt.Tooltip("epoch:Q", format=",d"), alt.Tooltip(f"{field}:Q", format=".4f")]
     return layered(
@@ -94,10 +91,24 @@ def _history(
         .mark_area(fillOpacity=0.16, color=look.muted)
         .encode(x=x, y=low, y2=f"{field}_high:Q", detail="split:N"),
         _now_rule(settings),
-        base.mark_line(strokeWidth=1.5, color=look.text).encode(x=x, y=y, strokeDash=dash),
-        base.mark_point(size=40, opacity=0).encode(x=x, y=y, detail="split:N", tooltip=tips),
+        base.mark_line(strokeWidth=1.5, color=look.text).encode(x=x, y=y, strokeDash=_dash()),
+        base.mark_point(size=40, **UNSEEN).encode(x=x, y=y, detail="split:N", tooltip=tips),
     )
 
 
-def _split_legend() -> alt.Legend:
-    return alt.Legend(title=None, orient="bottom-right", direction="horizontal", symbolSize=260)
+def _dash() -> alt.StrokeDash:
+    scale = alt.Scale(domain=["train", "test"], range=[[1, 0], [4, 3]])
+    return alt.StrokeDash("split:N", scale=scale, legend=None)
+
+
+def _split_key(settings: PlaneSettings, width: int, y: int) -> list[alt.Chart]:
+    # A legend that Vega makes would nest the picture too deeply to become a PDF.
+    look = THEMES[settings.theme]
+    start = f"{width - 110} + 58 * datum.slot"
+    dash = {"x": alt.ExprRef(expr=start), "x2": alt.ExprRef(expr=f"{start} + 22")}
+    text = {"x": alt.ExprRef(expr=f"{start} + 26"), "baseline": "middle", "fontSize": 11}
+    base = named("splits")
+    return [
+        base.mark_rule(y=y, strokeWidth=1.5, color=look.text, **dash).encode(strokeDash=_dash()),
+        base.mark_text(y=y, align="left", color=look.muted, **text).encode(text="split:N"),
+    ]

@@ -42,8 +42,7 @@ def _template(settings: PlaneSettings) -> str:
     left = round(0.6 * inside)
     panels = curve_panels(settings, inside - left, (HEIGHT - 3 * GAP) // 4)
     panels[0]["layer"] += layered(label("band", settings, x=inside - left, align="right"))["layer"]
-    own = {"scale": {"strokeDash": "independent"}}
-    right = {"vconcat": panels, "spacing": GAP, "bounds": "flush", "resolve": own}
+    right = {"vconcat": panels, "spacing": GAP, "bounds": "flush"}
     plane = plane_panel(settings, left, HEIGHT)
     body = {"hconcat": [plane, right], "spacing": 60, "bounds": "flush"}
     views = [KEY_VIEW, PLANE_VIEW, *CURVE_VIEWS.values()]

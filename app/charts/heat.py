@@ -38,14 +38,15 @@ def heat_map(
     """
     if quantity not in TITLES:
         raise ValueError(f"quantity: {quantity!r} is not allowed; use {' or '.join(TITLES)}")
+    scales = replace(settings, title="", estimator_label="", start_at=None)
+    text = _template(scales, parameter, quantity)
     now = None if current is None else rung(curves[parameter], current)
     rows = {
         "cells": _cells(curves, parameter, settings, quantity),
         "labels": [{"row": 0}],
         "current": [] if now is None else [{"value": float(now)}],
     }
-    scales = replace(settings, title="", estimator_label="", start_at=None)
-    return specification(_template(scales, parameter, quantity), rows)
+    return specification(text, rows)
 
 
 def _cells(

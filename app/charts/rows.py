@@ -39,11 +39,13 @@ def plane_rows(
 ) -> dict[str, list[dict]]:
     """Every data set of the plane figure by name."""
     table = with_checkpoint(table, settings.epochs)
+    losses = history_mean(history)
     return {
         "means": mean_rows(table, settings),
         "replicates": _replicates(table),
         "checkpoints": _checkpoints(table),
-        "history": records(history_mean(history), HISTORY_COLUMNS),
+        "history": records(losses, HISTORY_COLUMNS),
+        "splits": [{"split": name, "slot": i} for i, name in enumerate(losses["split"].unique())],
         "layers": layer_rows(settings),
         "labels": [_labels(table, settings)],
     }

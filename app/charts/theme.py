@@ -14,22 +14,23 @@ class Theme:
     layers: tuple[str, ...]
 
 
-# Hues after Okabe and Ito, "Color Universal Design" (2008), lightened on dark
-# and darkened on white until each has a contrast of 3:1 with its background.
+# Hues after Okabe and Ito, "Color Universal Design" (2008). Lightness is chosen so
+# that each has a contrast of 3:1 with its background and any two stay apart under
+# simulated protanopia, deuteranopia and tritanopia.
 THEMES = {
     "light": Theme(
         background="#ffffff",
         text="#262730",
         muted="#6b6f7b",
         grid="#e8e9ee",
-        layers=("#0072b2", "#d55e00", "#009070", "#b8589a", "#a67c00", "#4a4a4a", "#3a97d1"),
+        layers=("#0068b0", "#dd6a10", "#009a73", "#dd62a8", "#7a5200", "#3a3a3a", "#6a3fd0"),
     ),
     "dark": Theme(
         background="#171614",
         text="#fafafa",
         muted="#a3a8b4",
         grid="#33312e",
-        layers=("#3f9bdc", "#f0803c", "#22c39c", "#e39bc6", "#e8b93c", "#d0d0d0", "#8fd0f7"),
+        layers=("#3f9bdc", "#e8702a", "#22c39c", "#f09fce", "#f7df72", "#d8d8d8", "#7a6cf0"),
     ),
 }
 

@@ -1,0 +1,224 @@
+"""The pages without a browser: what they say, and what wrong input does to them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import jobs
+import state
+from ibcore import Binning, Experiment, Network, Recording, Store, Task, Training, train
+from ibcore.presets import PRESETS
+from tests.core.test_architecture import ROOT
+
+SMALL = Experiment(
+    Task(train_fraction=0.05), Network("4-3"), Training(epochs=5, replicates=2), Recording(4)
+)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """A cache of its own, and no worker left behind."""
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    for job in jobs.registry()._jobs.values():
+        job.process.kill()
+        job.listener.join()
+    st.cache_resource.clear()
+
+
+def opened(**link):
+    at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    for key, value in link.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def tables(at, index=0):
+    """The tables in a chart of the page, by name."""
+    proto = at.main.get("vega_lite_chart")[index].proto
+    return {d.name: pa.ipc.open_stream(d.data.data).read_pandas() for d in proto.datasets}
+
+
+def layers(at):
+    """The names of the layers in the plane."""
+    return list(tables(at)["layers"]["name"])
+
+
+def texts(elements):
+    return " ".join(element.value for element in elements)
+
+
+def test_the_first_screen_is_the_bundled_run():
+    at = opened()
+    assert not at.exception
+    assert not at.error
+    assert not at.warning
+    assert layers(at) == [
+        "1: 10 tanh",
+        "2: 7 tanh",
+        "3: 5 tanh",
+        "4: 4 tanh",
+        "5: 3 tanh",
+        "6: 2 softmax",
+    ]
+    assert tables(at)["means"]["epoch"].max() == 8000
+    assert "30 equal bins on [-1, 1]" in texts(at.markdown)
+
+
+def test_the_link_is_adopted_and_written():
+    at = opened(preset="saxe-relu", bins="50", reps="3")
+    assert at.session_state["act"] == "relu"
+    assert at.session_state["limits"] == "range"
+    assert at.session_state["bins"] == 50
+    assert at.number_input(key="reps").value == 3
+    assert dict(at.query_params) == {"preset": "saxe-relu", "bins": "50", "reps": "3"}
+
+
+def test_a_preset_fills_the_fields():
+    at = opened()
+    at.selectbox(key="preset").set_value("digits-relu").run()
+    assert at.selectbox(key="task").value == "digits"
+    assert at.text_input(key="layers").value == "64-20-20-20"
+    assert at.session_state["est"] == "kde"
+    assert "not trained yet" in texts(at.info)
+
+
+def test_nonsense_in_a_link_is_named_and_the_page_is_there():
+    at = opened(bins="9999", reps="0", train="1.5")
+    assert "bins: '9999' is not allowed" in texts(at.warning)
+    assert "replicates: 0 is not allowed" in texts(at.markdown)
+    assert "train_fraction: 1.5 is not allowed" in texts(at.markdown)
+    assert at.button(key="run").disabled
+    assert layers(at)
+
+
+def test_limits_that_do_not_rise_are_named_and_the_plane_stays():
+    at = opened()
+    at.number_input(key="low").set_value(3.0).run()
+    assert "limits" in texts(at.error)
+    assert layers(at)
+
+
+@pytest.mark.parametrize(
+    ("task", "content", "message"),
+    [
+        ("npz", {"x": np.array([[np.nan], [1.0], [0.0]]), "y": np.array([0, 1, 0])}, "finite"),
+        ("npz", {"x": np.array([[{}], [1.0]], dtype=object), "y": np.array([0, 1])}, "object"),
+        ("npz", {"x": np.ones((3, 1))}, "y"),
+        ("npz", {"x": np.ones((3, 1)), "y": np.array([0, 1])}, "3"),
+        ("npz", None, "existing"),
+        ("idx", None, "existing"),
+    ],
+)
+def test_wrong_data_are_named_beside_the_path(tmp_path, task, content, message):
+    path = tmp_path / "data.npz"
+    if content is not None:
+        np.savez(path, **content)
+    at = opened(task=task, path=str(path))
+    assert not at.exception
+    red = [m.value for m in at.markdown if m.value.startswith(":red[")]
+    assert len(red) == 1
+    assert message in red[0]
+    assert at.button(key="run").disabled
+
+
+def test_a_sigmoid_for_ten_classes_is_named_at_the_output():
+    at = opened(preset="digits-tanh", out="sigmoid")
+    assert ":red[output: 'sigmoid' is not allowed" in texts(at.markdown)
+
+
+def test_a_run_from_the_cache_is_shown_and_its_ladder_asked_for():
+    Store().train(SMALL)
+    at = opened(**as_link(SMALL))
+    assert not at.exception
+    assert layers(at)[-1] == "3: 2 softmax"
+    assert "trained already" in texts(at.caption)
+    assert [job.request["job"] for job in jobs.registry()._jobs.values()] == ["curves"]
+
+
+def as_link(experiment):
+    preset = state.of_experiment(state.PRESETS[state.FIRST_PRESET].experiment)
+    mine = state.of_experiment(experiment)
+    return {key: str(value) for key, value in mine.items() if preset[key] != value}
+
+
+def test_a_partial_run_is_shown_with_the_way_to_go_on():
+    heard = []
+    Store().train(SMALL, progress=heard.append, should_stop=lambda: len(heard) > 0)
+    at = opened(**as_link(SMALL))
+    assert "Stopped at epoch" in texts(at.info)
+    assert at.button(key="run").label == "Continue"
+    assert layers(at)
+
+
+def upload(at, name, content):
+    at.file_uploader(key="file").set_value((name, content, "application/octet-stream"))
+    return at.run()
+
+
+def test_an_uploaded_run_and_experiment_open():
+    run = train(SMALL, device="cpu")
+    at = upload(opened(), "run.npz", run.to_bytes())
+    assert not at.exception
+    assert at.text_input(key="layers").value == "4-3"
+    assert layers(at) == ["1: 4 tanh", "2: 3 tanh", "3: 2 softmax"]
+    at = upload(at, "experiment.json", Experiment().to_json().encode())
+    assert at.text_input(key="layers").value == "10-7-5-4-3"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.npz", b"not a zip"),
+        ("run.npz", train(SMALL, device="cpu").to_bytes()[:2000]),
+        ("experiment.json", b'{"network": {"activation": "swish"}}'),
+        ("experiment.json", b"\xff\xfe"),
+    ],
+)
+def test_a_wrong_upload_is_one_line_and_the_screen_stays(name, content):
+    at = upload(opened(), name, content)
+    assert not at.exception
+    assert len(at.error) == 1
+    assert at.error[0].value.startswith(name + ": ")
+    assert "\n" not in at.error[0].value
+    assert at.text_input(key="layers").value == "10-7-5-4-3"
+    assert layers(at)
+
+
+def test_a_diverged_replicate_is_named_and_not_drawn():
+    experiment = Experiment(
+        Task(train_fraction=0.05),
+        Network("4-3", "linear"),
+        Training("sgd", 500.0, epochs=5, replicates=2),
+        Recording(4),
+    )
+    run = train(experiment, device="cpu")
+    assert (run.diverged > 0).all()
+    at = upload(opened(), "run.npz", run.to_bytes())
+    assert "ceased to be finite" in texts(at.warning)
+    assert tables(at)["means"]["epoch"].max() < run.diverged.min()
+    assert np.isfinite(tables(at)["means"][["i_xt", "i_ty"]]).all().all()
+
+
+@pytest.mark.parametrize("preset", ["original-code", "saxe-tanh", "saxe-relu"])
+def test_sensitivity_draws_the_whole_ladder_of_a_bundled_run(preset):
+    at = opened(preset=preset).switch_page("views/sensitivity.py").run()
+    assert not at.exception
+    assert not at.error
+    planes, heat = (tables(at, index) for index in (0, 1))
+    assert planes["means"]["panel"].nunique() == 6
+    assert heat["cells"]["value"].nunique() == len(Binning().default_ladder)
+    assert not [job for job in jobs.registry()._jobs.values() if job.active]
+
+
+def test_the_guide_links_to_presets_that_exist():
+    at = opened().switch_page("views/guide.py").run()
+    assert not at.exception
+    links = [link.proto.query_string for link in at.get("page_link")]
+    assert len(links) >= 5
+    for link in links:
+        assert link.removeprefix("preset=") in PRESETS

@@ -1,0 +1,134 @@
+"""Settings, links and experiments say the same thing."""
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import state
+from ibcore import KDE, Binning, FieldError
+from ibcore.__main__ import _estimator as parsed_estimator
+from ibcore.__main__ import _experiment, _parser
+from ibcore.presets import PRESETS, changed, parsed_changes
+from tests.core.test_experiment import experiments
+
+
+@given(experiments)
+def test_an_experiment_survives_its_settings(experiment):
+    again = state.experiment(state.defaults() | state.of_experiment(experiment))
+    for setting in state.SETTINGS:
+        mine, theirs = (
+            getattr(getattr(e, setting.section), setting.name) for e in (again, experiment)
+        )
+        assert mine == (pytest.approx(theirs, rel=1e-5) if isinstance(theirs, float) else theirs)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_shown_exactly_as_it_is(name):
+    settings = state.defaults() | state.of_preset(PRESETS[name])
+    assert state.experiment(settings) == PRESETS[name].experiment
+    assert state.estimator(settings) == PRESETS[name].estimator
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "act": st.sampled_from(state.BY_KEY["act"].choices),
+            "bins": st.sampled_from(state.CHOICES["bins"]),
+            "width": st.sampled_from(state.CHOICES["width"]),
+            "var": st.sampled_from(state.CHOICES["var"]),
+            "epochs": st.integers(1, 10**6),
+            "low": st.floats(-1e6, 1e6).map(lambda v: float(f"{v:g}")),
+            "resample": st.booleans(),
+            "layers": st.sampled_from(["3", "10-7"]),
+        },
+    )
+)
+def test_a_value_in_a_link_is_read_back_as_it_was(values):
+    for key, value in values.items():
+        assert state.read(key, state._text(value)) == value
+
+
+WRONG_LINKS = [
+    ("bins", "9999"),
+    ("bins", "x"),
+    ("var", "0.3"),
+    ("width", "-1"),
+    ("est", "ksg"),
+    ("limits", "all"),
+    ("samples", "some"),
+    ("preset", "nope"),
+    ("act", "swish"),
+    ("epochs", "many"),
+    ("epochs", "1e99"),
+    ("seed", "9" * 30),
+    ("resample", "maybe"),
+    ("low", "left"),
+    ("low", "inf"),
+    ("low", "nan"),
+    ("colour", "red"),
+]
+
+
+@pytest.mark.parametrize(("key", "text"), WRONG_LINKS)
+def test_a_wrong_value_in_a_link_is_refused_in_one_line(key, text):
+    with pytest.raises(FieldError) as caught:
+        state.read(key, text)
+    assert str(caught.value).startswith(f"{key}: ")
+    assert "\n" not in str(caught.value)
+
+
+WRONG_FIELDS = [
+    ("layers", "10--7"),
+    ("layers", ""),
+    ("train", "1.5"),
+    ("train", "nan"),
+    ("train", ""),
+    ("lr", "fast"),
+    ("lr", "-1"),
+    ("lr", "1e999"),
+    ("reps", 0),
+    ("reps", 10**9),
+    ("epochs", 0),
+    ("batch", 0),
+    ("seed", -1),
+    ("ckpt", 1),
+    ("gamma", "-2"),
+    ("mom", "1"),
+    ("split", -5),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG_FIELDS)
+def test_every_wrong_field_is_named_by_its_key(key, value):
+    settings = state.defaults() | {key: value}
+    assert set(state.mistakes(settings)) == {key}
+
+
+def test_all_wrong_fields_are_named_at_once():
+    wrong = {"layers": "a", "lr": "b", "reps": 0}
+    assert set(state.mistakes(state.defaults() | wrong)) == set(wrong)
+
+
+def test_a_file_task_without_a_path_is_named():
+    assert set(state.mistakes(state.defaults() | {"task": "npz"})) == {"path"}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [Binning(), Binning(100, "range"), Binning(width=0.07), KDE(0.2), Binning(5, (0, 2))],
+)
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimator):
+    changes = {"training.epochs": 7, "network.layers": "4-3", "training.resample_split": True}
+    wanted = changed(PRESETS[name].experiment, changes)
+    command = state.reproduction(wanted, estimator, "train")
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "ibcore"]
+    options = _parser().parse_args(words[3:])
+    experiment, default = _experiment(options.experiment)
+    assert changed(experiment, parsed_changes(options.changes)) == wanted
+    assert parsed_estimator(options, default) == estimator
+    assert options.samples == "train"

@@ -1,0 +1,401 @@
+"""Runs: what they keep, what they recompute, and every file that is none."""
+
+import io
+import json
+import pickle
+import random
+import zipfile
+from dataclasses import fields, replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from ibcore.experiment import Experiment, FieldError, Network, Recording, Task, Training
+from ibcore.run import Run, train
+from ibcore.tasks import load, replicate_splits
+
+from .test_networks import MODULES, one_network
+
+TASK = Task(train_fraction=0.05)
+
+
+def tiny(task=TASK, network=None, checkpoints=4, **training):
+    """An experiment that trains in a moment."""
+    settings = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 4, "replicates": 2}
+    return Experiment(
+        task, network or Network("5-3"), Training(**settings | training), Recording(checkpoints)
+    )
+
+
+@cache
+def trained(experiment):
+    """Its run, trained once for all tests."""
+    return train(experiment, device="cpu")
+
+
+def assert_same(one, other):
+    """Two runs equal in every field, their arrays bit for bit."""
+    for name in (field.name for field in fields(Run)):
+        a, b = getattr(one, name), getattr(other, name)
+        if isinstance(a, tuple):
+            assert all(np.array_equal(*pair, equal_nan=True) for pair in zip(a, b, strict=True))
+        elif isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+            assert a.dtype == b.dtype
+        else:
+            assert a == b
+
+
+def diverged(run, replicate, epoch):
+    """The run as if that replicate had diverged at that epoch."""
+    lost = run.epochs >= epoch
+
+    def blanked(values):
+        values = values.copy()
+        values[lost, replicate] = np.nan
+        return values
+
+    ends = np.full(run.n_replicates, -1)
+    ends[replicate] = epoch
+    return replace(
+        run,
+        weights=tuple(blanked(w) for w in run.weights),
+        biases=tuple(blanked(b) for b in run.biases),
+        train_loss=blanked(run.train_loss),
+        diverged=ends,
+    )
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        tiny(),
+        tiny(Task(train_fraction=1), epochs=1),
+        tiny(Task(train_fraction=0.05, gamma=54.48), Network("4", "relu", output="sigmoid")),
+        tiny(resample_split=True),
+    ],
+    ids=["plain", "no test set", "sigmoid", "own splits"],
+)
+def test_a_saved_run_comes_back_whole(experiment, tmp_path):
+    run = trained(experiment)
+    run.save(tmp_path / "run.npz")
+    assert_same(Run.load(tmp_path / "run.npz"), run)
+    assert_same(Run.load(str(tmp_path / "run.npz")), run)
+    assert_same(Run.load(io.BytesIO(run.to_bytes())), run)
+
+
+def test_a_run_with_a_lost_replicate_and_a_partial_one_come_back_whole():
+    run = diverged(trained(tiny()), 1, 2)
+    assert_same(Run.load(io.BytesIO(run.to_bytes())), run)
+    asked = iter([False] * 2 + [True])
+    partial = train(tiny(), device="cpu", should_stop=lambda: next(asked))
+    again = Run.load(io.BytesIO(partial.to_bytes()))
+    assert not again.complete
+    assert_same(again, partial)
+
+
+def test_the_file_holds_plain_arrays_and_json_only():
+    run = trained(tiny())
+    with zipfile.ZipFile(io.BytesIO(run.to_bytes())) as archive:
+        arrays = {}
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+    meta = json.loads(str(arrays.pop("meta.npy")))
+    assert Experiment.from_json(json.dumps(meta["experiment"])) == run.experiment
+    assert meta["fingerprint"] == load(TASK).fingerprint
+    assert {array.dtype.kind for array in arrays.values()} == {"i", "f"}
+
+
+def test_a_pickled_run_leaves_the_data_behind():
+    run = train(tiny(), device="cpu")
+    before = pickle.dumps(run)
+    run.activations(0, "test")
+    assert len(pickle.dumps(run)) == len(before)
+    assert_same(pickle.loads(before), run)
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_activations_are_those_of_the_plain_network(activation, output):
+    run = trained(tiny(network=Network("5-3", activation, output=output)))
+    x = torch.tensor(load(TASK).x)
+    squash = {"softmax": torch.nn.Softmax(dim=1), "sigmoid": torch.nn.Sigmoid()}[output]
+    for k in range(len(run.epochs)):
+        layers = run.activations(k)
+        assert [t.shape for t in layers] == [(2, 4096, d) for d in (5, 3, len(layers[2][0, 0]))]
+        for r in range(2):
+            twin = one_network(run.ensemble(k), r)
+            assert isinstance(twin[1], MODULES[activation])
+            for layer, module in enumerate((twin[:2], twin[:4], twin[:5].append(squash))):
+                expected = module(x).detach().numpy()
+                np.testing.assert_allclose(layers[layer][r], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("resample", [False, True])
+@pytest.mark.parametrize("samples", ["train", "test"])
+def test_samples_are_the_rows_of_each_replicates_own_split(samples, resample):
+    run = trained(tiny(resample_split=resample))
+    splits = replicate_splits(load(TASK), TASK, run.experiment.training)
+    rows = splits[("train", "test").index(samples)]
+    assert np.array_equal(rows[0], rows[1]) != resample
+    for all_t, t in zip(run.activations(2), run.activations(2, samples), strict=True):
+        for r in range(2):
+            np.testing.assert_allclose(t[r], all_t[r, rows[r]], atol=1e-6)
+    assert np.array_equal(run.labels(samples), load(TASK).y[rows])
+    assert np.array_equal(run.labels(), load(TASK).y)
+
+
+def test_labels_are_soft_where_the_task_knows_them():
+    task = Task(train_fraction=0.05, gamma=10.0)
+    run, dataset = trained(tiny(task)), load(task)
+    assert np.array_equal(run.labels(), dataset.p_y_given_x)
+    assert np.array_equal(run.labels("train")[1], dataset.p_y_given_x[dataset.train])
+
+
+def test_unknown_samples_are_refused():
+    with pytest.raises(FieldError, match="samples: 'valid' is not allowed; use one of all"):
+        trained(tiny()).activations(0, "valid")
+
+
+def test_history_has_a_row_for_each_epoch_and_sound_replicate():
+    run = diverged(trained(tiny()), 0, 2)
+    table = run.history()
+    assert list(table) == [
+        *("epoch", "replicate", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    ]
+    rows = list(zip(table["epoch"], table["replicate"], strict=True))
+    assert rows == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (4, 1)]
+    for epoch, replicate, *measures in table.itertuples(index=False):
+        k = run.epochs.tolist().index(epoch)
+        names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+        assert measures == [getattr(run, name)[k, replicate] for name in names]
+    assert np.isfinite(table.to_numpy()).all()
+
+
+def test_a_replicate_is_sound_before_the_epoch_at_which_it_diverged():
+    run = diverged(trained(tiny()), 1, 2)
+    assert run.epochs.tolist() == [0, 1, 2, 4]
+    assert [run.sound(k).tolist() for k in range(4)] == [[True, True]] * 2 + [[True, False]] * 2
+
+
+def test_a_run_needs_a_checkpoint():
+    with pytest.raises(ValueError, match="at least one checkpoint"):
+        Run.from_checkpoints(tiny(), "", [])
+
+
+def test_checkpoint_keys_follow_from_the_content_alone():
+    run = trained(tiny())
+    first = tiny(epochs=2, checkpoints=3)
+    assert Run.load(io.BytesIO(run.to_bytes())).checkpoint_keys == run.checkpoint_keys
+    assert trained(first).checkpoint_keys == run.checkpoint_keys[:3]
+    other = trained(tiny(network=Network("5-3", "relu")))
+    lost = diverged(run, 0, 2)
+    assert lost.checkpoint_keys[:2] == run.checkpoint_keys[:2]
+    keys = {*run.checkpoint_keys, *other.checkpoint_keys, *lost.checkpoint_keys[2:]}
+    assert len(keys) == 4 + 4 + 2
+
+
+# Files that are no run
+
+
+def arrays():
+    """What a sound file holds, member by member."""
+    with np.load(io.BytesIO(trained(tiny()).to_bytes()), allow_pickle=False) as content:
+        return dict(content)
+
+
+def packed(**changes):
+    """A file like that of a run, with some members changed; None leaves them out."""
+    members = {name: value for name, value in (arrays() | changes).items() if value is not None}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **members)
+    return buffer.getvalue()
+
+
+def with_meta(text=None, **changes):
+    """A file whose meta is that text, or is changed in some entries."""
+    meta = json.loads(str(arrays()["meta"])) | changes
+    return packed(meta=np.array(json.dumps(meta) if text is None else text))
+
+
+def zipped(name, content, method=zipfile.ZIP_DEFLATED):
+    """A run's file with the bytes of one member replaced."""
+    sound = zipfile.ZipFile(io.BytesIO(packed(**{name: None})))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for member in sound.namelist():
+            archive.writestr(member, sound.read(member))
+        archive.writestr(f"{name}.npy", content, method)
+    return buffer.getvalue()
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def announcing(shape, data=b""):
+    """The bytes of an array whose header promises more than follows."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + data
+
+
+def with_nan():
+    weights = arrays()["w2"].copy()
+    weights[1, 0, 0, 0] = np.nan
+    return weights
+
+
+def bomb():
+    """A file whose directory announces 4 GiB for every member."""
+    data = bytearray(packed())
+    start = data.find(b"PK\1\2")
+    while start >= 0:
+        data[start + 24 : start + 28] = b"\xf0\xff\xff\xff"
+        start = data.find(b"PK\1\2", start + 4)
+    return bytes(data)
+
+
+def encrypted():
+    data = bytearray(packed())
+    data[data.find(b"PK\1\2") + 8] |= 1
+    return bytes(data)
+
+
+def xy():
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.zeros((4, 2)), y=np.array([0, 1, 0, 1]))
+    return buffer.getvalue()
+
+
+def experiment_json(**sections):
+    return json.loads(trained(tiny()).experiment.to_json()) | sections
+
+
+DAMAGED = "it is damaged or no .npz file"
+NO_RUN = "it holds no experiment, so it is no run"
+WRONG = {
+    "empty": (lambda: b"", DAMAGED),
+    "text": (lambda: b"epoch,layer\n0,1\n", DAMAGED),
+    "an array alone": (lambda: npy(np.zeros(3)), DAMAGED),
+    "a pickle": (lambda: pickle.dumps({"a": 1}), DAMAGED),
+    "truncated": (lambda: packed()[:-100], DAMAGED),
+    "beheaded": (lambda: packed()[100:], DAMAGED),
+    "encrypted": (encrypted, DAMAGED),
+    "packed otherwise": (lambda: zipped("w1", npy(np.zeros(3)), zipfile.ZIP_LZMA), DAMAGED),
+    "unpacks to too much": (bomb, "more than 4,000,000,000"),
+    "someone's data": (xy, NO_RUN),
+    "objects": (lambda: packed(w1=np.array([None, {}])), "'w1.npy' holds pickled objects"),
+    "no array": (lambda: zipped("w1", b"nothing"), "'w1.npy' is damaged"),
+    "header without data": (lambda: zipped("w1", announcing("(9, 9)")), "'w1.npy' is damaged"),
+    "header of nonsense": (lambda: zipped("w1", announcing("(9")), "'w1.npy' is damaged"),
+    "negative shape": (lambda: zipped("w1", announcing("(-1,)")), "'w1.npy' is damaged"),
+    "array and more": (lambda: zipped("epochs", npy(np.arange(4)) + b"?"), "'epochs.npy' is dam"),
+    "a million million": (lambda: zipped("w1", announcing(f"({10**12},)")), ""),
+    "no weights": (lambda: packed(w2=None), "the array w2 is missing"),
+    "no epochs": (lambda: packed(epochs=None), "the array epochs is missing"),
+    "no meta": (lambda: packed(meta=None), NO_RUN),
+    "half a test set": (lambda: packed(test_loss=None), "the array test_loss is missing"),
+    "weights of a wider layer": (
+        lambda: packed(w2=np.zeros((4, 2, 4, 5), np.float32)),
+        "w2 has shape (4, 2, 4, 5), its experiment needs (4, 2, 3, 5)",
+    ),
+    "flat weights": (lambda: packed(w3=np.zeros(8, np.float32)), "w3 has shape (8,)"),
+    "fewer losses": (lambda: packed(train_loss=np.zeros((3, 2), np.float32)), "train_loss has sh"),
+    "more replicates": (lambda: packed(diverged=np.zeros(3, int)), "diverged has shape (3,)"),
+    "double weights": (lambda: packed(w1=arrays()["w1"].astype(float)), "w1 has type float64"),
+    "big-endian weights": (lambda: packed(b1=arrays()["b1"].astype(">f4")), "b1 has type >f4"),
+    "text as weights": (lambda: packed(b1=arrays()["b1"].astype(str)), "b1 has type <U"),
+    "fractions as epochs": (lambda: packed(epochs=np.array([0.0, 1, 2, 4])), "epochs has type f"),
+    "one epoch": (lambda: packed(epochs=np.array(4)), "epochs has shape ()"),
+    "a table of epochs": (lambda: packed(epochs=np.zeros((2, 2), int)), "epochs has shape (2, 2)"),
+    "no epoch": (lambda: packed(epochs=np.zeros(0, int)), "epochs are not those of its"),
+    "other epochs": (lambda: packed(epochs=np.array([0, 1, 3, 4])), "epochs are not those of its"),
+    "more epochs": (lambda: packed(epochs=np.array([0, 1, 2, 4, 5])), "epochs are not those"),
+    "NaN weights": (lambda: packed(w2=with_nan()), "the weights of layer 2 at epoch 1 are not fin"),
+    "meta of prose": (lambda: with_meta("hello"), NO_RUN),
+    "meta of bytes": (lambda: zipped("meta", npy(np.array(b"{"))), NO_RUN),
+    "meta without end": (lambda: with_meta("[" * 100_000), NO_RUN),
+    "meta of digits": (lambda: with_meta("9" * 10_000), NO_RUN),
+    "meta of a list": (lambda: with_meta("[]"), NO_RUN),
+    "another format": (lambda: with_meta(format=99), "format 99 is not 1"),
+    "a format of two lines": (lambda: with_meta(format="1\n2"), "format '1\\n2' is not 1"),
+    "no experiment": (lambda: with_meta(experiment=None), "experiment: 'null' is not allowed"),
+    "unknown activation": (
+        lambda: with_meta(experiment=experiment_json(network={"activation": "swish"})),
+        "activation: 'swish' is not allowed",
+    ),
+    "unknown field": (lambda: with_meta(experiment=experiment_json(more=1)), "more: 1 is not"),
+    "another network": (
+        lambda: with_meta(experiment=experiment_json(network={"layers": "5-3-3"})),
+        "the array w4 is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_refused_in_one_clear_line(name, tmp_path):
+    content, expected = WRONG[name]
+    path = tmp_path / "run.npz"
+    path.write_bytes(content())
+    for file in (path, io.BytesIO(path.read_bytes())):
+        with pytest.raises(ValueError) as caught:
+            Run.load(file)
+        message = str(caught.value)
+        assert message.startswith("run file: ")
+        assert expected in message
+        assert len(message.splitlines()) == 1
+
+
+def test_an_absent_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="nothing.npz' does not exist"):
+        Run.load(tmp_path / "nothing.npz")
+    with pytest.raises(ValueError, match="damaged or no .npz"):
+        Run.load(tmp_path)
+
+
+def flipped(data, rng):
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 1, 3, 20])):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def cut(data, rng):
+    return data[: rng.randrange(len(data))]
+
+
+def spliced(data, rng):
+    start = rng.randrange(len(data))
+    return data[:start] + rng.randbytes(rng.randrange(1, 50)) + data[start + rng.randrange(50) :]
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("damage", [flipped, cut, spliced])
+def test_damage_is_refused_in_one_line_or_has_changed_nothing(damage, save):
+    run, rng, buffer = trained(tiny()), random.Random(5), io.BytesIO()
+    save(buffer, **arrays())
+    refused = 0
+    for _ in range(300):
+        try:
+            again = Run.load(io.BytesIO(damage(buffer.getvalue(), rng)))
+        except ValueError as error:
+            refused += 1
+            assert str(error).startswith("run file: ")
+            assert len(str(error).splitlines()) == 1
+        else:
+            assert_same(again, run)
+    assert refused > 200
+
+
+def test_weights_and_data_that_do_not_belong_together_are_refused():
+    run = trained(tiny())
+    with pytest.raises(ValueError, match="the data of symmetric have changed since this run"):
+        replace(run, fingerprint="0" * 16).activations(0)
+    narrower = replace(run, weights=(run.weights[0][..., :7], *run.weights[1:]))
+    with pytest.raises(ValueError, match="its weights do not fit the data of task symmetric"):
+        Run.load(io.BytesIO(narrower.to_bytes())).activations(0)
