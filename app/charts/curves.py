@@ -105,10 +105,11 @@ def _split_key(settings: PlaneSettings, width: int, y: int) -> list[alt.Chart]:
     # A legend that Vega makes would nest the picture too deeply to become a PDF.
     look = THEMES[settings.theme]
     start = f"{width - 110} + 58 * datum.slot"
-    dash = {"x": alt.ExprRef(expr=start), "x2": alt.ExprRef(expr=f"{start} + 22")}
-    text = {"x": alt.ExprRef(expr=f"{start} + 26"), "baseline": "middle", "fontSize": 11}
-    base = named("splits")
+    left, right, word = (alt.value(alt.ExprRef(expr=f"{start} + {dx}")) for dx in (0, 22, 26))
+    base = named("splits").encode(y=alt.value(y))
+    dash = base.mark_rule(strokeWidth=1.5, color=look.text)
+    name = base.mark_text(align="left", baseline="middle", fontSize=11, color=look.muted)
     return [
-        base.mark_rule(y=y, strokeWidth=1.5, color=look.text, **dash).encode(strokeDash=_dash()),
-        base.mark_text(y=y, align="left", color=look.muted, **text).encode(text="split:N"),
+        dash.encode(x=left, x2=right, strokeDash=_dash()),
+        name.encode(x=word, text="split:N"),
     ]

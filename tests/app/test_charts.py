@@ -181,6 +181,8 @@ def test_the_key_of_the_splits_lies_in_its_panel_and_names_what_there_is():
         return {i["text"]: i["x"] for i in found if i["text"] in ("train", "test")}
 
     both = places(plane(table, history))
+    rules = [m["items"] for m in marks(plane(table, history)) if m["marktype"] == "rule"]
+    assert [abs(i["x2"] - i["x"]) for i in rules[-1]] == [22, 22]
     assert 100 < both["train"] < both["test"] < SETTINGS.width / 2
     assert set(places(plane(table, history.drop(columns=["test_loss", "test_accuracy"])))) == {
         "train"

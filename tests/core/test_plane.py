@@ -1,0 +1,241 @@
+"""The plane against the estimators called by hand, one checkpoint at a time."""
+
+import math
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ibcore.estimators import ESTIMATORS, KDE, Binning
+from ibcore.experiment import FieldError, Network, Task
+from ibcore.plane import (
+    activation_range,
+    as_estimator,
+    fitted,
+    information_curves,
+    information_plane,
+    with_limits,
+)
+from ibcore.run import Run
+
+from .test_run import diverged, tiny, trained
+
+SMALL = Task("digits", train_fraction=0.1)
+KEYS = ["epoch", "layer", "replicate"]
+BINNED = [*KEYS, "i_xt", "i_ty", "h_t", "saturated"]
+NOISY = [*KEYS, "i_xt", "i_ty", "i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper", "saturated"]
+
+
+def digits(**training):
+    """A run on few samples, for the costly estimator."""
+    return trained(tiny(SMALL, checkpoints=3, **training))
+
+
+def by_hand(run, estimator, samples="all"):
+    """The plane with loops, a network and a layer at a time."""
+    rows = []
+    for k, epoch in enumerate(run.epochs):
+        for layer, t in enumerate(run.activations(k, samples), start=1):
+            for r in np.flatnonzero(run.sound(k)):
+                y = run.labels(samples)
+                found = estimator.information(t[r], y if samples == "all" else y[r])
+                row = {"epoch": epoch, "layer": layer, "replicate": r} | vars(found)
+                rows.append({name: value for name, value in row.items() if value is not None})
+    return pd.DataFrame(rows)
+
+
+def assert_tables_agree(table, expected):
+    pd.testing.assert_frame_equal(
+        table.sort_values(KEYS, ignore_index=True),
+        expected[list(table)].sort_values(KEYS, ignore_index=True),
+        rtol=0,
+        atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("samples", ["train", "test", "all"])
+@pytest.mark.parametrize("resample", [False, True])
+def test_the_plane_is_the_estimator_on_every_layer_and_network(samples, resample):
+    run = trained(tiny(resample_split=resample))
+    table = information_plane(run, Binning(7), samples=samples)
+    assert list(table) == BINNED
+    assert_tables_agree(table, by_hand(run, Binning(7), samples))
+
+
+@pytest.mark.parametrize("estimator", [KDE(0.05), Binning(width=0.07)])
+def test_other_estimators_serve_as_well(estimator):
+    run = digits()
+    table = information_plane(run, estimator, samples="train")
+    assert list(table) == (NOISY if isinstance(estimator, KDE) else BINNED)
+    assert_tables_agree(table, by_hand(run, estimator, "train"))
+    assert table["layer"].unique().tolist() == [1, 2, 3]
+    assert table["saturated"].dtype == bool
+
+
+def test_soft_labels_are_used_where_they_are_known():
+    run = trained(tiny(Task(train_fraction=0.05, gamma=3.0)))
+    soft = information_plane(run, Binning())
+    assert_tables_agree(soft, by_hand(run, Binning()))
+    hard = Binning().information(run.activations(0)[0], run.dataset.y)
+    assert abs(soft["i_ty"][:2] - hard.i_ty).min() > 0.1
+    assert_tables_agree(
+        information_plane(run, Binning(), samples="train"), by_hand(run, Binning(), "train")
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimator", "values"),
+    [
+        (Binning(), (3, 30, 100)),
+        (Binning(limits="range"), (5, 30)),
+        (Binning(width=0.1), (0.02, 0.5)),
+        (KDE(), (0.1, 0.01, 0.2)),
+    ],
+)
+def test_curves_at_a_value_are_the_plane_at_that_value(estimator, values):
+    run = digits()
+    heard = []
+    curves = information_curves(
+        run, estimator, values, samples="test", progress=lambda *step: heard.append(step)
+    )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert sorted(set(curves[estimator.parameter])) == sorted(values)
+    for value in values:
+        plane = information_plane(
+            run, replace(estimator, **{estimator.parameter: value}), samples="test"
+        )
+        here = curves[curves[estimator.parameter] == value]
+        assert_tables_agree(plane, here.drop(columns=estimator.parameter))
+
+
+def test_a_family_stands_for_its_default_and_its_whole_ladder():
+    run = digits()
+    curves = information_curves(run, "binning", samples="train")
+    assert tuple(curves["n_bins"].unique()) == Binning().default_ladder
+    assert {name: as_estimator(name) for name in ESTIMATORS} == {
+        "binning": Binning(),
+        "kde": KDE(),
+    }
+    with pytest.raises(FieldError, match="estimator: 'ksg' is not allowed; use one of binning"):
+        information_plane(run, as_estimator("ksg"))
+
+
+def measured(run, samples):
+    """Least and greatest activation of each layer, (L, 2), a number at a time."""
+    ranges = [[math.inf, -math.inf] for _ in range(run.n_layers)]
+    for k in range(len(run.epochs)):
+        for layer, t in enumerate(run.activations(k, samples)):
+            for value in t[run.sound(k)].ravel().tolist():
+                ranges[layer] = [min(ranges[layer][0], value), max(ranges[layer][1], value)]
+    return ranges
+
+
+@pytest.mark.parametrize("samples", ["train", "all"])
+def test_limits_are_measured_over_the_whole_run(samples):
+    run = diverged(trained(tiny(network=Network("5-3", "relu"), resample_split=True)), 1, 2)
+    ranges = measured(run, samples)
+    assert activation_range(run, samples=samples).tolist() == ranges
+    everywhere = (min(low for low, _ in ranges), max(high for _, high in ranges))
+    assert everywhere[1] > 1
+    for limits, expected in (
+        ("layer", [Binning(9, tuple(pair)) for pair in ranges]),
+        ("range", [Binning(9, everywhere)] * 3),
+    ):
+        assert list(fitted(run, Binning(9, limits), samples=samples)) == expected
+        table = information_plane(run, Binning(9, limits), samples=samples)
+        for layer, estimator in enumerate(expected, start=1):
+            twin = by_hand(run, estimator, samples)
+            assert_tables_agree(table[table["layer"] == layer], twin[twin["layer"] == layer])
+
+
+def test_given_limits_are_kept_and_nothing_is_measured(monkeypatch):
+    monkeypatch.setattr("ibcore.plane.activation_range", None)
+    run = trained(tiny())
+    for estimator in (Binning(5, (-2.0, 3.0)), Binning(width=0.1, limits="range"), KDE()):
+        assert fitted(run, estimator) == (estimator,) * 3
+
+
+def constant(run, value):
+    """The run with a first layer whose activation is `value` (linear) for every sample."""
+    weights = (np.zeros_like(run.weights[0]), *run.weights[1:])
+    biases = (np.full_like(run.biases[0], value), *run.biases[1:])
+    return replace(run, weights=weights, biases=biases)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.3, 1e20, -1e20])
+@pytest.mark.parametrize("limits", ["layer", "range", (-1.0, 1.0)])
+def test_a_constant_layer_tells_nothing(value, limits):
+    run = constant(trained(tiny(network=Network("5-3", "linear"))), value)
+    table = information_plane(run, Binning(30, limits))
+    first = table[table["layer"] == 1]
+    assert (first[["i_xt", "i_ty", "h_t"]] == 0).all(axis=None)
+    assert not first["saturated"].any()
+
+
+def test_limits_always_rise():
+    for value in (0.0, 1.0, -1.0, 3e38, -3e38, 1e-40):
+        (estimator,) = with_limits(Binning(limits="layer"), np.array([[value, value]]))
+        assert estimator.limits[0] == value < estimator.limits[1]
+
+
+@pytest.mark.parametrize("estimator", [Binning(), Binning(limits="range"), KDE()])
+def test_activations_that_are_not_finite_are_named_with_layer_and_epoch(estimator):
+    run = trained(tiny(network=Network("5-3", "relu")))
+    weights = [w.copy() for w in run.weights]
+    for layer in (0, 1):
+        # Finite weights whose product is beyond single precision from epoch 2 on.
+        weights[layer][2:] = 1e30
+    run = replace(run, weights=tuple(weights))
+    with pytest.raises(ValueError, match="activations of layer 2 at epoch 2 are not finite"):
+        information_plane(run, estimator)
+
+
+def test_a_diverged_replicate_has_no_rows_from_then_on():
+    whole = trained(tiny())
+    run = diverged(whole, 0, 2)
+    for samples in ("all", "train"):
+        table = information_plane(run, Binning(), samples=samples)
+        assert not ((table["replicate"] == 0) & (table["epoch"] >= 2)).any()
+        rows = information_plane(whole, Binning(), samples=samples)
+        kept = rows[(rows["replicate"] == 1) | (rows["epoch"] < 2)]
+        assert_tables_agree(table, kept)
+
+
+def test_epochs_at_which_all_have_diverged_are_left_out():
+    run = replace(trained(tiny()), diverged=np.array([2, 4]))
+    table = information_plane(run, Binning())
+    assert {(e, r) for e, r in zip(table["epoch"], table["replicate"], strict=True)} == {
+        *((0, 0), (0, 1), (1, 0), (1, 1), (2, 1))
+    }
+    lost = replace(run, diverged=np.array([0, 0]))
+    for estimator in (Binning(), Binning(limits="layer")):
+        with pytest.raises(ValueError, match="every replicate had diverged by epoch 0"):
+            information_plane(lost, estimator)
+
+
+def test_unknown_samples_and_no_values_are_refused():
+    run = trained(tiny())
+    with pytest.raises(FieldError, match="samples"):
+        information_plane(run, Binning(), samples="some")
+    with pytest.raises(FieldError, match="values"):
+        information_curves(run, Binning(), [])
+    with pytest.raises(FieldError, match="n_bins"):
+        information_curves(run, Binning(), [3, 1])
+
+
+@pytest.mark.parametrize("limits", [(-1.0, 1.0), "range"])
+def test_one_checkpoints_activations_are_in_memory_at_a_time(limits, monkeypatch):
+    calls, compute = [], Run.activations
+
+    def watched(run, k, samples="all"):
+        assert not any(ref() is not None for _, refs in calls for ref in refs)
+        layers = compute(run, k, samples)
+        calls.append((k, [weakref.ref(t) for t in layers]))
+        return layers
+
+    monkeypatch.setattr(Run, "activations", watched)
+    information_curves(trained(tiny()), Binning(limits=limits), [2, 30])
+    passes = 2 if limits == "range" else 1
+    assert [k for k, _ in calls] == [0, 1, 2, 3] * passes

@@ -1,0 +1,184 @@
+"""The published settings, written out, and changes to them."""
+
+import json
+from dataclasses import asdict, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibcore.estimators import KDE, Binning
+from ibcore.experiment import Experiment, FieldError, Network, Recording, Task, Training
+from ibcore.presets import PRESETS, changed, nearest, parsed_changes
+
+from .test_experiment import experiments
+
+# Shwartz-Ziv and Tishby 2017: 12-10-7-5-4-3-2 tanh, truncated normal 1/sqrt(fan_in), 80 % of
+# the data; Saxe et al. 2018: the same layers, 1/sqrt(layer width), batch 256, 10,000 epochs.
+# The output layer, 2 softmax units, follows from the task.
+TISHBY = {"layers": "10-7-5-4-3", "activation": "tanh", "init": "fan_in", "output": "softmax"}
+SAXE = TISHBY | {"init": "fan_out"}
+ADAM = {"optimizer": "adam", "learning_rate": 4e-4, "batch_mode": "mini", "resample_split": False}
+SGD = {"optimizer": "sgd", "batch_mode": "mini"}
+RULE = {"name": "symmetric", "train_fraction": 0.8, "gamma": None}
+DIGITS = {"name": "digits", "train_fraction": 0.8}
+
+PUBLISHED = {
+    "quick-tanh": (
+        RULE,
+        TISHBY,
+        ADAM | {"learning_rate": 2e-3, "batch_size": 256, "epochs": 400, "replicates": 5},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "original-code": (
+        RULE,
+        TISHBY,
+        ADAM | {"batch_size": 512, "epochs": 8000},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "original-paper": (
+        RULE | {"train_fraction": 0.85, "gamma": 54.48},
+        TISHBY | {"output": "sigmoid"},
+        SGD | {"epochs": 10_000, "replicates": 50, "resample_split": True},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "saxe-tanh": (
+        RULE,
+        SAXE,
+        ADAM | {"batch_size": 256, "epochs": 10_000},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "saxe-relu": (
+        RULE,
+        SAXE | {"activation": "relu"},
+        ADAM | {"batch_size": 256, "epochs": 10_000},
+        Binning(100, "range"),
+    ),
+    "digits-tanh": (
+        DIGITS,
+        {"layers": "64-20-20-20", "activation": "tanh"},
+        SGD | {"batch_size": 128},
+        KDE(0.1),
+    ),
+    "digits-relu": (
+        DIGITS,
+        {"layers": "64-20-20-20", "activation": "relu"},
+        SGD | {"batch_size": 128},
+        KDE(0.1),
+    ),
+}
+
+
+def test_the_presets_are_these():
+    assert list(PRESETS) == list(PUBLISHED)
+    assert all(preset.name == name for name, preset in PRESETS.items())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_preset_has_the_settings_of_its_source(name):
+    task, network, training, estimator = PUBLISHED[name]
+    preset = PRESETS[name]
+    for section, expected in (("task", task), ("network", network), ("training", training)):
+        found = asdict(getattr(preset.experiment, section))
+        assert found | expected == found
+    assert preset.experiment.recording == Recording(60)
+    assert preset.estimator == estimator
+    assert "20" in preset.source
+    assert preset.note
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_estimator_stands_on_its_ladder(name):
+    estimator = PRESETS[name].estimator
+    assert getattr(estimator, estimator.parameter) in estimator.default_ladder
+
+
+def test_titles_and_experiments_differ():
+    assert len({preset.title for preset in PRESETS.values()}) == len(PRESETS)
+    assert len({preset.experiment.key for preset in PRESETS.values()}) == len(PRESETS)
+
+
+file_tasks = st.builds(
+    Task,
+    st.sampled_from(["npz", "idx"]),
+    train_fraction=st.floats(0.01, 1),
+    path=st.sampled_from(["/data/my.npz", "12", "null", "a=b", "ü"]),
+)
+every_experiment = experiments | st.builds(
+    Experiment, file_tasks, training=st.builds(Training, resample_split=st.booleans())
+)
+
+
+def flat(experiment):
+    """Every field as section.name -> value."""
+    return {
+        f"{section.name}.{name}": value
+        for section in fields(experiment)
+        for name, value in asdict(getattr(experiment, section.name)).items()
+    }
+
+
+@given(every_experiment)
+def test_the_nearest_preset_and_its_changes_give_the_experiment_back(experiment):
+    preset, changes = nearest(experiment)
+    assert changed(preset.experiment, changes) == experiment
+    mine, wanted = flat(preset.experiment), flat(experiment)
+    assert changes == {name: wanted[name] for name in wanted if mine[name] != wanted[name]}
+    for other in PRESETS.values():
+        theirs = flat(other.experiment)
+        assert sum(theirs[name] != wanted[name] for name in wanted) >= len(changes)
+
+
+@given(every_experiment, every_experiment)
+def test_changes_lead_from_any_experiment_to_any_other(one, other):
+    assert changed(one, flat(other)) == other
+
+
+@given(every_experiment)
+def test_changes_are_read_back_from_what_a_command_line_says(experiment):
+    assignments = [f"{name}={json.dumps(value)}" for name, value in flat(experiment).items()]
+    assert parsed_changes(assignments) == flat(experiment)
+
+
+@given(every_experiment)
+def test_text_needs_no_quotes(experiment):
+    texts = {n: v for n, v in flat(experiment).items() if isinstance(v, str) and v != "null"}
+    assert parsed_changes([f"{name}={value}" for name, value in texts.items()]) == texts
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_preset_is_its_own_nearest(name):
+    assert nearest(PRESETS[name].experiment) == (PRESETS[name], {})
+
+
+def test_one_hidden_layer_may_be_a_number():
+    changes = parsed_changes(["network.layers=10", "training.epochs=1e3"])
+    experiment = changed(Experiment(), changes)
+    assert experiment.network == Network("10")
+    assert experiment.training.epochs == 1000
+
+
+@pytest.mark.parametrize(
+    ("assignment", "field"),
+    [
+        ("training.epochs", "set"),
+        ("", "set"),
+        ("training.epoch=3", "training.epoch"),
+        ("epochs=3", "epochs"),
+        ("training=3", "training"),
+        ("=3", ""),
+        ("training.epochs=many", "epochs"),
+        ("training.epochs=" + "[" * 100_000, "epochs"),
+        ("training.epochs=" + "9" * 5000, "epochs"),
+        ("training.learning_rate=NaN", "learning_rate"),
+        ("training.resample_split=yes", "resample_split"),
+        ("network.layers=null", "layers"),
+        ("network.layers=[10, 7]", "layers"),
+        ("task.path=/data", "path"),
+    ],
+)
+def test_a_wrong_change_is_named(assignment, field):
+    with pytest.raises(FieldError) as caught:
+        changed(Experiment(), parsed_changes([assignment]))
+    assert caught.value.field == field
+    assert len(str(caught.value).splitlines()) == 1
