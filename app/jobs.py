@@ -29,7 +29,6 @@ class Job:
     progress: dict | None = None
     notices: list[str] = field(default_factory=list)
     error: str | None = None
-    field: str | None = None
     cancelled: bool = False
     listener: threading.Thread | None = None
 
@@ -53,7 +52,7 @@ class Job:
         elif kind == "notice":
             self.notices.append(event["text"])
         elif kind == "error":
-            self.error, self.field, self.state = event["message"], event["field"], "failed"
+            self.error, self.state = event["message"], "failed"
         elif kind == "done":
             self.state = "done" if event["complete"] else "stopped"
 
@@ -92,12 +91,6 @@ class Jobs:
     def get(self, key: str) -> Job | None:
         """The running or last job of that key."""
         return self._jobs.get(key)
-
-    def forget(self, key: str) -> None:
-        """Drop a job that has ended, so that its message is not shown again."""
-        with self._lock:
-            if key in self._jobs and not self._jobs[key].active:
-                del self._jobs[key]
 
 
 def _launch(request: dict) -> Job:

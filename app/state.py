@@ -289,12 +289,6 @@ def _text(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def differs_from_preset(settings: Mapping[str, object]) -> bool:
-    """Whether the experiment is no longer the chosen preset's."""
-    wanted = of_experiment(PRESETS[settings["preset"]].experiment)
-    return any(settings[key] != value for key, value in wanted.items())
-
-
 def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
     """The command that makes this run and its plane again."""
     preset, changes = nearest(experiment)

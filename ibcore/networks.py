@@ -60,11 +60,6 @@ def layer_sizes(network: Network, n_inputs: int, n_classes: int) -> tuple[int, .
     return (n_inputs, *network.widths, outputs)
 
 
-def n_parameters(sizes: tuple[int, ...]) -> int:
-    """Weights and biases of one network with the layer sizes D_0 .. D_L."""
-    return sum((d_in + 1) * d_out for d_in, d_out in pairwise(sizes))
-
-
 def initialise(network: Network, sizes: tuple[int, ...], replicates: int, seed: int) -> Ensemble:
     """The ensemble before training.
 

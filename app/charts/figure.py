@@ -17,7 +17,6 @@ from charts.settings import PlaneSettings
 from charts.spec import layered, specification, template
 
 CHECKPOINT = "checkpoint"
-HEIGHT = 436
 GAP = 16
 AXES = 108
 """Pixels beside the plotting areas: two axes with titles and paddings."""
@@ -28,7 +27,7 @@ def plane_figure(table: pd.DataFrame, history: pd.DataFrame, settings: PlaneSett
 
     `table` and `history` are the tidy tables of a run, complete or not. The
     parameter `checkpoint` is an index into `settings.epochs`; while a run has not
-    got there the chart shows the last checkpoint there is. Everything that changes
+    got there the chart shows the last checkpoint before it. Everything that changes
     with the data or the estimator is in `datasets`; the rest depends on the scales
     alone. Raises ValueError for an epoch that is not in `settings.epochs`.
     """
@@ -40,10 +39,10 @@ def plane_figure(table: pd.DataFrame, history: pd.DataFrame, settings: PlaneSett
 def _template(settings: PlaneSettings) -> str:
     inside = settings.width - AXES
     left = round(0.6 * inside)
-    panels = curve_panels(settings, inside - left, (HEIGHT - 3 * GAP) // 4)
+    panels = curve_panels(settings, inside - left, (settings.height - 3 * GAP) // 4)
     panels[0]["layer"] += layered(label("band", settings, x=inside - left, align="right"))["layer"]
     right = {"vconcat": panels, "spacing": GAP, "bounds": "flush"}
-    plane = plane_panel(settings, left, HEIGHT)
+    plane = plane_panel(settings, left, settings.height)
     body = {"hconcat": [plane, right], "spacing": 60, "bounds": "flush"}
     views = [KEY_VIEW, PLANE_VIEW, *CURVE_VIEWS.values()]
     params = [*_epoch(settings), *selections(views)]
@@ -59,9 +58,8 @@ def _words(settings: PlaneSettings) -> str:
 
 
 def _epoch(settings: PlaneSettings) -> list[dict]:
-    slider = {"input": "range", "min": 0, "max": max(len(settings.epochs) - 1, 1), "step": 1}
-    reached = "length(data('checkpoints')) - 1"
+    slider = {"input": "range", "min": 0, "max": len(settings.epochs) - 1, "step": 1}
     return [
         {"name": CHECKPOINT, "value": settings.first_shown, "bind": {**slider, "name": "epoch"}},
-        {"name": NOW, "expr": f"min({CHECKPOINT}, {reached})"},
+        {"name": NOW, "expr": f"data('checkpoints')[{CHECKPOINT}].shown"},
     ]

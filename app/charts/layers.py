@@ -61,7 +61,7 @@ def lit(full: float = 1.0, dim: float = 0.12) -> alt.Opacity:
 
 
 def tooltips() -> list[alt.Tooltip]:
-    """All numbers of one mean, as `texts` wrote them."""
+    """All numbers of one mean, as `mean_rows` writes them."""
     titles = {"name": "layer", "epoch": "epoch"} | TIPS
     titles |= {"bounds": "lower to upper", "note": "replicates"}
     return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]

@@ -24,6 +24,7 @@ MEAN_COLUMNS = (
     *(f"{name}_text" for name in QUANTITIES),
     *("bounds", "note"),
 )
+TITLES = {"i_xt": "I(X;T)", "i_ty": "I(T;Y)"}
 SATURATION = {
     True: "× saturated in some replicate: close to log2 N, the samples limit the estimate",
     False: "no estimate is saturated (close to log2 N)",
@@ -43,7 +44,7 @@ def plane_rows(
     return {
         "means": mean_rows(table, settings),
         "replicates": _replicates(table),
-        "checkpoints": _checkpoints(table),
+        "checkpoints": _checkpoints(table, settings.epochs),
         "history": records(losses, HISTORY_COLUMNS),
         "splits": [{"split": name, "slot": i} for i, name in enumerate(losses["split"].unique())],
         "layers": layer_rows(settings),
@@ -100,9 +101,14 @@ def _replicates(table: pd.DataFrame) -> list[dict]:
     return records(ordered, ("layer", "replicate", "k", "i_xt", "i_ty"), digits=4)
 
 
-def _checkpoints(table: pd.DataFrame) -> list[dict]:
-    reached = table[["k", "epoch"]].drop_duplicates().sort_values("k")
-    return records(reached, ("k", "epoch"))
+def _checkpoints(table: pd.DataFrame, epochs: tuple[int, ...]) -> list[dict]:
+    """Every checkpoint there will be, each with the one to show as long as it is missing."""
+    there = set(table["k"])
+    shown, rows = min(there, default=-1), []
+    for k, epoch in enumerate(epochs):
+        shown = k if k in there else shown
+        rows.append({"k": k, "epoch": epoch, "shown": shown})
+    return rows
 
 
 def _with_sd(means: pd.DataFrame, name: str) -> list[str]:
@@ -115,14 +121,13 @@ def _number(value: float) -> str:
 
 
 def _bounds(means: pd.DataFrame) -> list[str]:
-    columns = (means[name] for name in BOUNDS)
-    return [_interval(a, b, "I(X;T)", c, d) for a, b, c, d in zip(*columns, strict=True)]
+    x, y = (_intervals(means, name, title) for name, title in TITLES.items())
+    return [", ".join(filter(None, pair)) or "none" for pair in zip(x, y, strict=True)]
 
 
-def _interval(x_low: float, x_high: float, name: str, y_low: float, y_high: float) -> str:
-    parts = [(name, x_low, x_high), ("I(T;Y)", y_low, y_high)]
-    known = [f"{n} {a:.3f} to {b:.3f}" for n, a, b in parts if math.isfinite(a + b)]
-    return ", ".join(known) or "none"
+def _intervals(means: pd.DataFrame, name: str, title: str) -> list[str]:
+    pairs = zip(means[f"{name}_lower"], means[f"{name}_upper"], strict=True)
+    return [f"{title} {a:.3f} to {b:.3f}" if math.isfinite(a + b) else "" for a, b in pairs]
 
 
 def _note(means: pd.DataFrame) -> list[str]:

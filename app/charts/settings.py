@@ -14,7 +14,8 @@ class PlaneSettings:
     the run will have, ascending, so that a chart of a running experiment keeps
     its scales; `estimator_label`: the estimator in words; `title`: one line;
     `start_at`: index into `epochs` that is shown first, None for the last one;
-    `theme`: "light" or "dark"; `width`: of the whole figure in pixels, at least 600.
+    `theme`: "light" or "dark"; `width`: of the whole figure in pixels, at least 600;
+    `height`: of the plane itself, at least 240.
     Raises ValueError where a value is not allowed.
     """
 
@@ -28,6 +29,7 @@ class PlaneSettings:
     start_at: int | None = None
     theme: str = "light"
     width: int = 900
+    height: int = 400
 
     def __post_init__(self):
         object.__setattr__(self, "layer_names", tuple(self.layer_names))
@@ -40,6 +42,8 @@ class PlaneSettings:
             raise ValueError(f"h_x, h_y: {self.h_x}, {self.h_y} are not allowed; use bits above 0")
         if self.width < 600:
             raise ValueError(f"width: {self.width!r} is not allowed; use 600 pixels or more")
+        if self.height < 240:
+            raise ValueError(f"height: {self.height!r} is not allowed; use 240 pixels or more")
         if self.start_at is not None and not 0 <= self.start_at < len(self.epochs):
             allowed = f"None or an index from 0 to {len(self.epochs) - 1}"
             raise ValueError(f"start_at: {self.start_at!r} is not allowed; use {allowed}")

@@ -181,14 +181,13 @@ def exports(
     run = shown.run
     command = state.reproduction(run.experiment, estimator, samples)
     lines = caption(run, estimator, samples, command)
-    chart = figure("light")
     files = {
-        "PNG": (lambda: export.to_png(chart, lines), f"{name}.png", "image/png"),
-        "SVG": (lambda: export.to_svg(chart, lines), f"{name}.svg", "image/svg+xml"),
-        "PDF": (lambda: export.to_pdf(chart, lines), f"{name}.pdf", "application/pdf"),
-        "HTML": (lambda: export.to_html(chart, lines), f"{name}.html", "text/html"),
+        "PNG": (lambda: export.to_png(figure("light"), lines), f"{name}.png", "image/png"),
+        "SVG": (lambda: export.to_svg(figure("light"), lines), f"{name}.svg", "image/svg+xml"),
+        "PDF": (lambda: export.to_pdf(figure("light"), lines), f"{name}.pdf", "application/pdf"),
+        "HTML": (lambda: export.to_html(figure("light"), lines), f"{name}.html", "text/html"),
         "CSV": (lambda: export.to_csv(table), f"{name}.csv", "text/csv"),
-        "Run": (run.to_bytes, "run.npz", "application/octet-stream"),
+        "Run file": (run.to_bytes, "run.npz", "application/octet-stream"),
         "Experiment": (
             lambda: run.experiment.to_json().encode(),
             "experiment.json",

@@ -18,7 +18,6 @@ WIDTH = 980
 def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
-    st.session_state["last_key"] = shown.run.key
     job = status(shown)
     estimator = estimator_bar()
     samples = st.session_state["samples"]

@@ -154,6 +154,21 @@ def test_a_run_in_progress_shows_the_last_checkpoint_it_has():
     assert path_lengths(spec, "plane_lines") == [4, 4, 4]
 
 
+def test_a_checkpoint_that_is_missing_shows_the_one_before_it():
+    table, history = tables()
+    holes = table[table["epoch"].isin([1, 3, 40])]
+    shown = [row["shown"] for row in plane(holes, history)["datasets"]["checkpoints"]]
+    assert shown == [1, 1, 2, 2, 4, 4]
+    assert "epoch 3" in texts(plane(holes, history, start_at=3))
+
+
+def test_a_run_without_any_estimate_yet_is_an_empty_plane():
+    table, history = tables()
+    spec = plane(table.iloc[:0], history.iloc[:0])
+    assert not any(text.startswith("epoch 1") for text in texts(spec))
+    assert "H(Y) = 1 bit" in texts(spec)
+
+
 def test_only_the_data_change_while_a_run_goes_on_or_the_estimator_changes():
     """A page keeps its slider where it is as long as the rest stays the same."""
     table, history = tables()
@@ -240,6 +255,7 @@ def test_the_limits_are_named():
         ({"h_y": 0.0}, "h_x, h_y"),
         ({"start_at": 6}, "start_at: 6 is not allowed; use None or an index from 0 to 5"),
         ({"width": 100}, "width: 100 is not allowed"),
+        ({"height": 100}, "height: 100 is not allowed"),
     ],
 )
 def test_settings_refuse_what_cannot_be_drawn(changes, message):

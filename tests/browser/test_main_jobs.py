@@ -138,7 +138,7 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     page = idle(open_page(server.url))
     chart(page)
     page.get_by_text("Export this figure").click()
-    heads = {"PNG": b"\x89PNG", "SVG": b"<svg", "PDF": b"%PDF", "HTML": b"<!DOCTYPE", "Run": b"PK"}
+    heads = {"PNG": b"\x89PNG", "SVG": b"<svg", "PDF": b"%PDF", "HTML": b"<!DOCTYPE", "Run file": b"PK"}
     for name, head in heads.items():
         with page.expect_download() as download:
             button(page, name).click()

@@ -46,12 +46,12 @@ def by_hand(run, estimator, samples="all"):
     return pd.DataFrame(rows)
 
 
-def assert_tables_agree(table, expected):
+def assert_tables_agree(table, expected, atol=1e-9):
     pd.testing.assert_frame_equal(
         table.sort_values(KEYS, ignore_index=True),
         expected[list(table)].sort_values(KEYS, ignore_index=True),
         rtol=0,
-        atol=1e-9,
+        atol=atol,
     )
 
 
@@ -107,7 +107,8 @@ def test_curves_at_a_value_are_the_plane_at_that_value(estimator, values):
             run, replace(estimator, **{estimator.parameter: value}), samples="test"
         )
         here = curves[curves[estimator.parameter] == value]
-        assert_tables_agree(plane, here.drop(columns=estimator.parameter))
+        # On a ladder of ratio 2 the kernels are squared, in single precision.
+        assert_tables_agree(plane, here.drop(columns=estimator.parameter), atol=1e-6)
 
 
 def test_a_family_stands_for_its_default_and_its_whole_ladder():

@@ -1,0 +1,295 @@
+"""The worker as others see it: a process, a line in, lines out."""
+
+import io
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+
+from ibcore import worker
+from ibcore.estimators import Binning, to_dict
+from ibcore.experiment import Task
+from ibcore.plane import information_curves
+from ibcore.store import Store
+
+from .test_run import assert_same, diverged, tiny, trained
+
+HASTY = "from ibcore import store, worker; store.STATE_SECONDS = 0.05; worker.main()"
+"""A worker that keeps its state often, so that a test need not wait for it."""
+
+PATIENCE = 60
+LONG = tiny(epochs=8000, checkpoints=30, batch_mode="full")
+ENDLESS = tiny(epochs=1_000_000, checkpoints=30)
+
+
+def train_request(experiment):
+    return {"job": "train", "experiment": json.loads(experiment.to_json())}
+
+
+def curves_request(**changes):
+    request = {"job": "curves", "estimator": to_dict(Binning()), "values": [5, 30]}
+    return request | changes
+
+
+class Worker:
+    """A worker process with its events."""
+
+    def __init__(self, folder, request, program=("-m", "ibcore.worker")):
+        self.process = subprocess.Popen(
+            [sys.executable, *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"IBCORE_CACHE_DIR": str(folder)},
+        )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+
+    def _listen(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def event(self):
+        """The next event, None once there are no more."""
+        line = self.lines.get(timeout=PATIENCE)
+        return None if line is None else json.loads(line)
+
+    def events(self):
+        return list(iter(self.event, None))
+
+    def wait_for_progress(self, done):
+        while (event := self.event())["done"] < done:
+            assert event["event"] == "progress"
+
+    def ended_well(self):
+        return self.process.wait(PATIENCE) == 0 and self.process.stderr.read() == ""
+
+
+@contextmanager
+def working(*args, **kwargs):
+    started = Worker(*args, **kwargs)
+    try:
+        yield started
+    finally:
+        started.process.kill()
+        started.process.wait()
+        for stream in (started.process.stdin, started.process.stdout, started.process.stderr):
+            stream.close()
+
+
+def serve(request, monkeypatch, folder):
+    """The events of a request that is served here, without a process."""
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(folder))
+    read, write = os.pipe()
+    told = io.StringIO()
+    text = request if isinstance(request, str) else json.dumps(request)
+    # The lifeline stays open until the answer is there.
+    with os.fdopen(write, "w") as lifeline, os.fdopen(read) as requests:
+        threading.Thread(target=lambda: print(text, file=lifeline, flush=True)).start()
+        worker.serve(requests, told)
+        lifeline.close()
+        time.sleep(0.01)
+    return [json.loads(line) for line in told.getvalue().splitlines()]
+
+
+# Requests that are carried out
+
+
+def test_training_tells_its_progress_and_then_that_it_is_done(tmp_path):
+    with working(tmp_path, train_request(tiny(epochs=50))) as process:
+        *progress, last = process.events()
+        assert process.ended_well()
+    assert last == {"event": "done", "complete": True}
+    assert progress
+    for event in progress:
+        assert list(event) == ["event", "done", "total", "epoch", "seconds_left"]
+        assert event["event"] == "progress"
+    assert progress[-1]["done"] == progress[-1]["total"] == 50
+    assert_same(Store(tmp_path).find(tiny(epochs=50)), trained(tiny(epochs=50)))
+
+
+def test_closing_stdin_stops_at_once_and_keeps_what_there_is(tmp_path):
+    with working(tmp_path, train_request(ENDLESS)) as process:
+        process.wait_for_progress(50)
+        process.process.stdin.close()
+        closed = time.monotonic()
+        *_, last = process.events()
+        taken = time.monotonic() - closed
+        assert process.ended_well()
+    assert last == {"event": "done", "complete": False}
+    assert taken < 2
+    run = Store(tmp_path).find(ENDLESS)
+    assert not run.complete
+    assert run.epochs[-1] > 1
+
+
+def test_a_killed_training_goes_on_and_ends_as_if_nothing_had_been(tmp_path):
+    with working(tmp_path, train_request(LONG), ("-c", HASTY)) as process:
+        process.wait_for_progress(1500)
+        process.process.kill()
+    store, heard, notices = Store(tmp_path), [], []
+    assert not store.holds(LONG)
+    part = store.find(LONG)
+    assert 1 < len(part.epochs) < 30
+    again = Store(tmp_path, notice=notices.append)
+    run = again.train(LONG, progress=heard.append, device="cpu")
+    assert heard[0].done > 100
+    assert_same(run, trained(LONG))
+    assert notices == []
+
+
+def test_two_workers_asked_for_the_same_both_end_well(tmp_path):
+    with (
+        working(tmp_path, train_request(LONG)) as one,
+        working(tmp_path, train_request(LONG)) as other,
+    ):
+        for process in (one, other):
+            assert process.events()[-1] == {"event": "done", "complete": True}
+            assert process.ended_well()
+    assert_same(Store(tmp_path).find(LONG), trained(LONG))
+
+
+def test_a_killed_parent_takes_its_worker_with_it(tmp_path):
+    parent = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'ibcore.worker'], stdin=subprocess.PIPE)\n"
+        "child.stdin.write(sys.stdin.buffer.readline())\n"
+        "child.stdin.flush()\n"
+        "time.sleep(600)\n"
+    )
+    with working(tmp_path, train_request(ENDLESS), ("-c", parent)) as process:
+        process.wait_for_progress(50)
+        process.process.kill()
+        # The worker holds the other end of both streams, which end when it does.
+        *_, last = process.events()
+        assert process.process.stderr.read() == ""
+    assert last == {"event": "done", "complete": False}
+    assert Store(tmp_path).find(ENDLESS).epochs[-1] > 1
+
+
+def test_curves_are_computed_for_a_trained_experiment(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    run = store.train(tiny(), device="cpu")
+    request = curves_request(experiment=json.loads(tiny().to_json()), samples="train")
+    *progress, last = serve(request, monkeypatch, tmp_path)
+    assert last == {"event": "done", "complete": True}
+    assert [(e["event"], e["done"], e["total"], e["epoch"]) for e in progress] == [
+        ("progress", k + 1, 4, epoch) for k, epoch in enumerate((0, 1, 2, 4))
+    ]
+    assert progress[-1]["seconds_left"] == 0
+    table, done = store.known_curves(run, Binning(), [5, 30], samples="train")
+    assert done == 4
+    pd.testing.assert_frame_equal(
+        table, information_curves(run, Binning(), [5, 30], samples="train")
+    )
+
+
+def test_curves_are_computed_for_a_run_file_and_a_run_that_ended_in_divergence(
+    tmp_path, monkeypatch
+):
+    store = Store(tmp_path)
+    for run in (trained(tiny()), diverged(diverged(trained(tiny()), 0, 1), 1, 2)):
+        request = curves_request(run=str(store.keep(run)))
+        *_, last = serve(request, monkeypatch, tmp_path)
+        assert last == {"event": "done", "complete": True}
+        assert store.known_curves(run, Binning(), [5, 30])[1] == 4
+
+
+def test_curves_as_a_process_and_cancelled(tmp_path):
+    run = Store(tmp_path).train(tiny(Task("digits"), checkpoints=60, epochs=60), device="cpu")
+    request = {"job": "curves", "experiment": json.loads(run.experiment.to_json())}
+    request |= {"estimator": {"family": "kde", "variance": 0.1}, "values": [0.01, 0.05, 0.3]}
+    with working(tmp_path, request) as process:
+        process.wait_for_progress(1)
+        process.process.stdin.close()
+        closed = time.monotonic()
+        *_, last = process.events()
+        taken = time.monotonic() - closed
+        assert process.ended_well()
+    assert last == {"event": "done", "complete": False}
+    assert taken < 4
+
+
+def test_what_the_cache_has_to_say_is_passed_on(tmp_path, monkeypatch):
+    Store(tmp_path).train(tiny(), device="cpu")
+    (entry,) = tmp_path.rglob("output.pkl")
+    entry.write_bytes(b"")
+    events = serve(train_request(tiny()), monkeypatch, tmp_path)
+    assert events[0] == {"event": "notice", "text": "cache: a damaged entry is computed again"}
+    assert events[-1] == {"event": "done", "complete": True}
+
+
+# Requests that are not
+
+
+EXPERIMENT = json.loads(tiny().to_json())
+WRONG = {
+    "nothing": ("", "request"),
+    "no JSON": ("{", "request"),
+    "deep JSON": ("[" * 100_000, "request"),
+    "a list": ("[]", "request"),
+    "no job": ({}, "job"),
+    "unknown job": ({"job": "paint"}, "job"),
+    "a list as job": ({"job": ["train"]}, "job"),
+    "no experiment": ({"job": "train"}, "experiment"),
+    "a text as experiment": ({"job": "train", "experiment": "original-code"}, "experiment"),
+    "unknown section": ({"job": "train", "experiment": {"net": {}}}, "net"),
+    "bad field": ({"job": "train", "experiment": {"training": {"epochs": -1}}}, "epochs"),
+    "bad device": ({"job": "train", "experiment": EXPERIMENT, "device": "abacus"}, None),
+    "a number as device": ({"job": "train", "experiment": EXPERIMENT, "device": 0}, "device"),
+    "no data": ({"job": "train", "experiment": {"task": {"name": "npz", "path": "/no"}}}, "path"),
+    "not trained": (curves_request(experiment={"training": {"seed": 77}}), None),
+    "neither": (curves_request(), "experiment"),
+    "no file": (curves_request(run="/nowhere/run.npz"), None),
+    "a number as file": (curves_request(run=0), "run"),
+}
+WRONG_CURVES = {
+    "no estimator": ({"estimator": None}, "estimator"),
+    "unknown estimator": ({"estimator": {"family": "ksg"}}, "estimator"),
+    "wrong bins": ({"estimator": {"family": "binning", "n_bins": 1}}, "n_bins"),
+    "no values": ({"values": []}, "values"),
+    "a number as values": ({"values": 30}, "values"),
+    "wrong values": ({"values": [30, "many"]}, "n_bins"),
+    "null values": ({"values": [30, None]}, "n_bins"),
+    "wrong samples": ({"samples": "some"}, "samples"),
+    "a list as samples": ({"samples": ["all"]}, "samples"),
+}
+
+
+def assert_one_error(events, field):
+    (event,) = events
+    assert list(event) == ["event", "message", "field"]
+    assert event["event"] == "error"
+    assert event["field"] == field
+    assert len(event["message"].splitlines()) == 1
+    assert len(event["message"]) > 10
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_request_is_one_error(name, tmp_path, monkeypatch):
+    request, field = WRONG[name]
+    assert_one_error(serve(request, monkeypatch, tmp_path), field)
+
+
+@pytest.mark.parametrize("name", WRONG_CURVES)
+def test_a_wrong_request_for_curves_is_one_error(name, tmp_path, monkeypatch):
+    changes, field = WRONG_CURVES[name]
+    request = curves_request(run=str(Store(tmp_path).keep(trained(tiny())))) | changes
+    assert_one_error(serve(request, monkeypatch, tmp_path), field)
+
+
+def test_a_wrong_request_to_the_process_is_one_error_and_no_traceback(tmp_path):
+    with working(tmp_path, "hello") as process:
+        assert_one_error(process.events(), "request")
+        assert process.ended_well()
