@@ -82,8 +82,8 @@ def what_am_i_looking_at(
         " how many bits of T tell which input X came in, and how many tell its label Y.",
         *_definition(estimator, n_samples),
         f"Dashed lines: H(X) = log2 {n_samples:,} = {h_x} bits, all that N samples can show, and"
-        f" H(Y) = {dataset.h_y:.4f} bits{_soft(dataset)}. A point within half a bit of H(X) is marked saturated:"
-        " there the number of samples decides, not the network.",
+        f" H(Y) = {dataset.h_y:.4f} bits{_soft(dataset)}. A point within half a bit of H(X) is"
+        " marked saturated: there the number of samples decides, not the network.",
         "The network is deterministic, so the true I(X;T) is H(X) or infinite at every epoch. A"
         " rise or fall of the curve is a statement about T at this estimator's resolution; see"
         " Sensitivity for whether it lasts when the resolution changes.",

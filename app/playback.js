@@ -55,7 +55,19 @@ class Bar {
     this.max = slider.max
     this.slider = slider
     for (const each of this.sliders()) each.setAttribute("aria-label", "epoch")
+    slider.addEventListener("input", () => this.remember())
     if (value !== slider.value) this.go(Number(value))
+  }
+
+  // The address names the checkpoint, so that a copied link shows the same one.
+  remember() {
+    clearTimeout(this.later)
+    this.later = setTimeout(() => {
+      const url = new URL(window.location.href)
+      if (this.atEnd()) url.searchParams.delete("at")
+      else url.searchParams.set("at", this.slider.value)
+      window.history.replaceState(window.history.state, "", url)
+    }, 300)
   }
 
   go(value) {
@@ -110,6 +122,7 @@ class Bar {
 
   close() {
     clearTimeout(this.timer)
+    clearTimeout(this.later)
     this.watch.disconnect()
     this.style.remove()
   }

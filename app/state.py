@@ -3,7 +3,8 @@
 Every setting has one key, which is the widget's key and the URL's parameter. The
 URL holds the preset and what differs from it. It is read and written here and
 not by the widgets, because a value that is not allowed must be named, and a
-preset must fill what the link leaves open.
+preset must fill what the link leaves open. One parameter, `at`, belongs to the
+browser: the checkpoint where the epoch slider stands.
 """
 
 import json
@@ -224,8 +225,9 @@ def begin() -> None:
     """
     state = st.session_state
     link = st.query_params.to_dict()
+    at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):
-        _adopt(link)
+        _adopt(link, at)
     elif state["preset"] != state["adopted"]:
         _fill(state["preset"])
     for key in defaults():
@@ -240,12 +242,13 @@ def write_link() -> None:
     link = {key: _text(settings[key]) for key, value in preset.items() if settings[key] != value}
     if link or settings["preset"] != FIRST_PRESET:
         link = {"preset": settings["preset"]} | link
-    if link != st.query_params.to_dict():
-        st.query_params.from_dict(link)
+    at = {key: text for key, text in st.query_params.to_dict().items() if key == "at"}
+    if link | at != st.query_params.to_dict():
+        st.query_params.from_dict(link | at)
     st.session_state["written"] = link
 
 
-def _adopt(link: Mapping[str, str]) -> None:
+def _adopt(link: Mapping[str, str], at: str | None) -> None:
     """Fill the settings from the link: its preset first, then what it names itself."""
     values, refused = {}, []
     for key, text in link.items():
@@ -253,9 +256,13 @@ def _adopt(link: Mapping[str, str]) -> None:
             values[key] = read(key, text)
         except FieldError as error:
             refused.append(str(error))
+    if at is not None and not (at.isascii() and at.isdigit() and len(at) < 5):
+        refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
+        at = None
     _fill(values.get("preset", FIRST_PRESET))
     st.session_state.update(values)
     st.session_state["refused"] = refused
+    st.session_state["start_at"] = None if at is None else int(at)
 
 
 def _fill(name: str) -> None:

@@ -79,7 +79,10 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             memory = Memory(self.folder, verbose=0, compress=("zlib", 1))
-            return memory.cache(_entry, ignore=["work"])
+            cached = memory.cache(_entry, ignore=["work"])
+            # The first question of a process may be answered no whatever there is.
+            cached.check_call_in_cache("", "", FORMAT, None)
+            return cached
         except OSError as error:
             self._notice(f"cache: {self.folder} cannot be written, nothing is kept ({error})")
             return Memory(None).cache(_entry)

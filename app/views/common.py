@@ -159,12 +159,15 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     dataset = shown.run.dataset
     index = shown.run.sample_index(samples)
     n_samples = len(dataset.x) if index is None else index.shape[1]
+    epochs = shown.run.experiment.epochs
+    start_at = st.session_state["start_at"]
     return PlaneSettings(
         h_x=max(math.log2(n_samples), 0.1),
         h_y=max(dataset.h_y, 0.01),
         n_samples=n_samples,
         layer_names=layer_names(shown.run.experiment, dataset.n_classes),
-        epochs=shown.run.experiment.epochs,
+        epochs=epochs,
+        start_at=None if start_at is None else min(start_at, len(epochs) - 1),
         estimator_label=estimator.label,
         theme=sidebar.theme(),
         width=width,

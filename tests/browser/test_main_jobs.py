@@ -12,7 +12,7 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 IDLE = '[data-testid=stApp][data-test-script-state="notRunning"]'
-SHORT = "preset=quick-tanh&epochs=2000&reps=2&ckpt=30&layers=6-4"
+SHORT = "preset=quick-tanh&epochs=1200&reps=2&ckpt=30&layers=6-4"
 """A training of some ten seconds."""
 
 
@@ -26,12 +26,6 @@ def chart(page):
     return page.locator(".st-key-plane-chart")
 
 
-def heading(page):
-    """The epoch that the chart names."""
-    labels = page.locator(".st-key-plane-chart svg text").all_inner_texts()
-    return " ".join(labels)
-
-
 def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
@@ -39,7 +33,6 @@ def button(page, name):
 def test_the_first_screen_shows_a_real_run_without_training(server, open_page):
     page = open_page(server.url)
     chart(page)
-    assert "Binning, 30 bins on [-1, 1]" in page.content() or page.locator("canvas").count()
     expect(page.get_by_text("What am I looking at?")).to_be_visible()
     expect(page.get_by_text("This experiment is trained already.")).to_be_visible()
 
@@ -48,8 +41,6 @@ def test_the_epoch_slider_and_play_run_in_the_browser(server, open_page):
     page = idle(open_page(server.url))
     chart(page)
     slider = page.locator(".st-key-plane-chart .vega-bindings input[type=range]")
-    requests = []
-    page.on("websocket", lambda ws: requests.append(ws))
     last = int(slider.get_attribute("max"))
     assert int(slider.input_value()) == last
     page.get_by_role("button", name="Step back").click()
@@ -61,6 +52,18 @@ def test_the_epoch_slider_and_play_run_in_the_browser(server, open_page):
     )
     page.get_by_role("button", name="Pause").click()
     assert page.locator(IDLE).count() == 1
+
+
+def test_a_copied_link_shows_the_same_checkpoint(server, open_page):
+    page = idle(open_page(server.url))
+    chart(page)
+    page.get_by_role("button", name="Step back").click()
+    page.get_by_role("button", name="Step back").click()
+    page.wait_for_url(re.compile(r"at=57"))
+    again = idle(open_page(page.url))
+    chart(again)
+    slider = again.locator(".st-key-plane-chart .vega-bindings input[type=range]")
+    assert slider.input_value() == "57"
 
 
 def test_the_estimator_slider_changes_the_picture_and_the_link_restores_it(server, open_page):
@@ -126,7 +129,7 @@ def test_training_survives_reload_and_cancel_and_goes_on(server, open_page):
     second = open_page(f"{server.url}/?{SHORT}")
     expect(second.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
     button(page, "Cancel").click()
-    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 2000"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 1200"))).to_be_visible()
     chart(page)
     button(page, "Continue").click()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
@@ -138,7 +141,13 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     page = idle(open_page(server.url))
     chart(page)
     page.get_by_text("Export this figure").click()
-    heads = {"PNG": b"\x89PNG", "SVG": b"<svg", "PDF": b"%PDF", "HTML": b"<!DOCTYPE", "Run file": b"PK"}
+    heads = {
+        "PNG": b"\x89PNG",
+        "SVG": b"<svg",
+        "PDF": b"%PDF",
+        "HTML": b"<!DOCTYPE",
+        "Run file": b"PK",
+    }
     for name, head in heads.items():
         with page.expect_download() as download:
             button(page, name).click()
@@ -178,7 +187,7 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
     second.start()
     try:
         page = idle(open_page(f"{second.url}/?{SHORT}"))
-        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 2000"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 1200"))).to_be_visible()
         button(page, "Continue").click()
         expect(page.get_by_text("This experiment is trained already.")).to_be_visible(
             timeout=60_000

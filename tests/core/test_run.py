@@ -57,7 +57,7 @@ def diverged(run, replicate, epoch):
         values[lost, replicate] = np.nan
         return values
 
-    ends = np.full(run.n_replicates, -1)
+    ends = run.diverged.copy()
     ends[replicate] = epoch
     return replace(
         run,

@@ -69,8 +69,11 @@ class Worker:
         return list(iter(self.event, None))
 
     def wait_for_progress(self, done):
-        while (event := self.event())["done"] < done:
-            assert event["event"] == "progress"
+        while True:
+            event = self.event()
+            assert event["event"] == "progress", event
+            if event["done"] >= done:
+                return
 
     def ended_well(self):
         return self.process.wait(PATIENCE) == 0 and self.process.stderr.read() == ""
@@ -88,18 +91,26 @@ def working(*args, **kwargs):
             stream.close()
 
 
+class Lifeline:
+    """A stream with one line that does not end before it is cut."""
+
+    def __init__(self, line):
+        self.line, self.cut = line, threading.Event()
+
+    def readline(self):
+        return self.line
+
+    def read(self):
+        self.cut.wait(PATIENCE)
+
+
 def serve(request, monkeypatch, folder):
     """The events of a request that is served here, without a process."""
     monkeypatch.setenv("IBCORE_CACHE_DIR", str(folder))
-    read, write = os.pipe()
+    requests = Lifeline(request if isinstance(request, str) else json.dumps(request))
     told = io.StringIO()
-    text = request if isinstance(request, str) else json.dumps(request)
-    # The lifeline stays open until the answer is there.
-    with os.fdopen(write, "w") as lifeline, os.fdopen(read) as requests:
-        threading.Thread(target=lambda: print(text, file=lifeline, flush=True)).start()
-        worker.serve(requests, told)
-        lifeline.close()
-        time.sleep(0.01)
+    worker.serve(requests, told)
+    requests.cut.set()
     return [json.loads(line) for line in told.getvalue().splitlines()]
 
 
