@@ -235,6 +235,11 @@ def begin() -> None:
     write_link()
 
 
+def choose(preset: str) -> None:
+    """Ask for a preset from a button's callback."""
+    st.session_state["preset"] = preset
+
+
 def write_link() -> None:
     """Put the settings into the URL: the preset, and what differs from it."""
     settings = current()

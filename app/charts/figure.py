@@ -46,7 +46,12 @@ def _template(settings: PlaneSettings) -> str:
     body = {"hconcat": [plane, right], "spacing": 60, "bounds": "flush"}
     views = [KEY_VIEW, PLANE_VIEW, *CURVE_VIEWS.values()]
     params = [*_epoch(settings), *selections(views)]
-    figure = {"vconcat": [key_panel(settings, inside), body], "spacing": 8, "params": params}
+    figure = {
+        "vconcat": [key_panel(settings, inside), body],
+        "spacing": 8,
+        "params": params,
+        "usermeta": {"embedOptions": {"renderer": "canvas"}},
+    }
     return template(figure, settings.theme, settings.width, _words(settings))
 
 

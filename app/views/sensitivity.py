@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import state
 import streamlit as st
 
 import curves
@@ -41,8 +42,8 @@ def _both_runs() -> None:
         " changes for"
     )
     for column, (label, preset) in zip(st.columns([1, 1, 5]), BUNDLED.items(), strict=False):
-        link = {"preset": preset}
-        column.page_link("views/sensitivity.py", label=f":blue[{label} →]", query_params=link)
+        if column.button(label, key=preset, on_click=state.choose, args=(preset,)):
+            st.rerun(scope="app")
 
 
 def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:

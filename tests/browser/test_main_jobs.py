@@ -12,7 +12,7 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 IDLE = '[data-testid=stApp][data-test-script-state="notRunning"]'
-SHORT = "preset=quick-tanh&epochs=1200&reps=2&ckpt=30&layers=6-4"
+SHORT = "preset=quick-tanh&epochs=900&reps=2&ckpt=30&layers=6-4"
 """A training of some ten seconds."""
 
 
@@ -129,7 +129,7 @@ def test_training_survives_reload_and_cancel_and_goes_on(server, open_page):
     second = open_page(f"{server.url}/?{SHORT}")
     expect(second.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
     button(page, "Cancel").click()
-    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 1200"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 900"))).to_be_visible()
     chart(page)
     button(page, "Continue").click()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
@@ -169,8 +169,9 @@ def test_sensitivity_compares_tanh_and_relu_and_the_guide_links_to_presets(serve
     page.get_by_role("link", name=re.compile("Sensitivity of tanh")).click()
     expect(page.get_by_text("The plane at six values")).to_be_visible()
     assert "preset=saxe-tanh" in page.url
-    page.get_by_role("link", name=re.compile("^ReLU")).click()
+    button(page, "ReLU").click()
     page.wait_for_url(re.compile("preset=saxe-relu"))
+    expect(page.get_by_label("Activation")).to_have_attribute("value", "relu")
     expect(page.get_by_text("I(X;T) at every value and epoch")).to_be_visible()
 
 
@@ -187,7 +188,7 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
     second.start()
     try:
         page = idle(open_page(f"{second.url}/?{SHORT}"))
-        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 1200"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 900"))).to_be_visible()
         button(page, "Continue").click()
         expect(page.get_by_text("This experiment is trained already.")).to_be_visible(
             timeout=60_000

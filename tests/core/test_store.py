@@ -76,6 +76,14 @@ def test_what_is_trained_is_not_trained_again(store, monkeypatch):
     assert_same(Store(store.folder).find(experiment, load(experiment.task)), run)
 
 
+def test_a_cache_begun_by_another_process_is_known_at_once(store, monkeypatch):
+    train(store, tiny())
+    for path in store.folder.rglob("func_code.py"):
+        path.unlink()
+    monkeypatch.setattr("joblib.memory._FUNCTION_HASHES", {})
+    assert Store(store.folder).holds(tiny())
+
+
 def test_an_equal_experiment_is_served_under_its_own_settings(store):
     train(store, tiny(momentum=0.1, batch_mode="full", batch_size=3))
     same = tiny(momentum=0.9, batch_mode="full", batch_size=4)

@@ -1,0 +1,249 @@
+"""The command line: what it writes, what it prints, and how it says no."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ibcore import __main__ as command_line
+from ibcore.estimators import KDE, Binning
+from ibcore.experiment import Experiment, Task
+from ibcore.plane import information_plane
+from ibcore.presets import PRESETS, changed
+from ibcore.run import Run
+
+from .test_run import assert_same, tiny, trained
+
+QUICK = {"training.epochs": 3, "training.replicates": 2, "task.train_fraction": 0.05}
+SETTINGS = [word for name, value in QUICK.items() for word in ("--set", f"{name}={value}")]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def refused(capsys):
+    """The one line with which a command line is refused."""
+
+    def line(*words):
+        try:
+            status = command_line.main([str(word) for word in words])
+        except SystemExit as end:
+            status = end.code
+        captured = capsys.readouterr()
+        assert status == 2
+        assert captured.out == ""
+        (text,) = captured.err.splitlines()
+        assert text.startswith("ibcore: ")
+        return text
+
+    return line
+
+
+def main(*words):
+    return command_line.main([str(word) for word in words])
+
+
+def assert_table(path, expected):
+    """A CSV file that says exactly what the table does."""
+    assert path.read_text() == expected.to_csv(index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(path), expected, rtol=1e-12)
+
+
+def assert_written(folder, experiment, estimator, samples="all"):
+    """The three files of a finished run, against the run made here."""
+    run = trained(experiment)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "experiment.json",
+        "plane.csv",
+        "run.npz",
+    ]
+    assert Experiment.from_json((folder / "experiment.json").read_text()) == experiment
+    assert_same(Run.load(folder / "run.npz"), run)
+    assert_table(folder / "plane.csv", information_plane(run, estimator, samples=samples))
+
+
+def test_run_from_a_preset_with_changes(tmp_path):
+    assert main("run", "saxe-relu", *SETTINGS, "--out", tmp_path / "out" / "here") == 0
+    experiment = changed(PRESETS["saxe-relu"].experiment, QUICK)
+    assert_written(tmp_path / "out" / "here", experiment, Binning(100, "range"))
+
+
+def test_run_from_a_file_with_another_estimator(tmp_path, capsys):
+    experiment = tiny(resample_split=True)
+    (tmp_path / "mine.json").write_text(experiment.to_json())
+    words = ["run", tmp_path / "mine.json", "--out", tmp_path / "out", "--device", "cpu"]
+    assert main(*words, "--limits", "-2", "2", "--n-bins", "9", "--samples", "test") == 0
+    assert_written(tmp_path / "out", experiment, Binning(9, (-2.0, 2.0)), "test")
+    assert capsys.readouterr().out == ""
+    assert main(*words, "--width", "0.2") == 0
+    assert_written(tmp_path / "out", experiment, Binning(width=0.2))
+
+
+def test_run_with_another_task(tmp_path):
+    np.savez(tmp_path / "my.npz", x=np.eye(6), y=np.arange(6) % 2)
+    path = tmp_path / "my.npz"
+    words = ["--set", "task.name=npz", "--set", f"task.path={path}", "--set", "network.layers=4"]
+    assert main("run", "quick-tanh", *SETTINGS, *words, "--out", tmp_path / "out") == 0
+    changes = QUICK | {"task.name": "npz", "task.path": str(path), "network.layers": "4"}
+    experiment = changed(PRESETS["quick-tanh"].experiment, changes)
+    assert_written(tmp_path / "out", experiment, Binning())
+
+
+def test_replicates_that_diverged_are_named(tmp_path, capsys):
+    words = ["--set", "network.activation=linear", "--set", "training.optimizer=sgd"]
+    words += ["--set", "training.learning_rate=1000", "--set", "training.epochs=300"]
+    assert main("run", "quick-tanh", *SETTINGS, *words, "--out", tmp_path / "out") == 0
+    run = Run.load(tmp_path / "out" / "run.npz")
+    assert (run.diverged > 0).all()
+    told = capsys.readouterr().err
+    for replicate, epoch in enumerate(run.diverged):
+        assert f"replicate {replicate} diverged at epoch {epoch}\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "estimator"),
+    [
+        ([], Binning()),
+        (["--estimator", "kde", "--variance", "0.1"], KDE(0.1)),
+        (["--variance", "0.3"], KDE(0.3)),
+        (["--limits", "layer"], Binning(limits="layer")),
+        (["--estimator", "binning", "--n-bins", "7", "--limits", "0", "1e2"], Binning(7, (0, 100))),
+    ],
+)
+def test_plane_prints_the_information_plane(words, estimator, tmp_path, capsys):
+    run = trained(tiny(Task("digits", train_fraction=0.1), checkpoints=2))
+    run.save(tmp_path / "run.npz")
+    expected = information_plane(run, estimator, samples="train")
+    words = [*words, "--samples", "train"]
+    assert main("plane", tmp_path / "run.npz", *words) == 0
+    (tmp_path / "printed.csv").write_text(capsys.readouterr().out)
+    assert main("plane", tmp_path / "run.npz", *words, "--out", tmp_path / "written.csv") == 0
+    assert capsys.readouterr().out == ""
+    for name in ("printed.csv", "written.csv"):
+        assert_table(tmp_path / name, expected)
+
+
+def test_presets_are_listed_and_printed(capsys):
+    assert main("presets") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(PRESETS)
+    for name, preset in PRESETS.items():
+        assert main("presets", name) == 0
+        assert Experiment.from_json(capsys.readouterr().out) == preset.experiment
+
+
+def test_an_interrupt_stops_keeps_and_is_continued(tmp_path, capsys):
+    experiment = tiny(epochs=2500, checkpoints=30, batch_mode="full")
+    path, out = tmp_path / "mine.json", tmp_path / "out"
+    path.write_text(experiment.to_json())
+    with subprocess.Popen(
+        [sys.executable, "-m", "ibcore", "run", path, "--out", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        try:
+            while not list(tmp_path.glob("cache/partial/*/checkpoint-5.pt")):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            printed, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert printed == ""
+    part = Run.load(out / "run.npz")
+    assert 5 <= part.epochs[-1] < 2500
+    last = told.splitlines()[-1]
+    assert last == f"stopped at epoch {part.epochs[-1]}; the same command goes on from there"
+    assert "Traceback" not in told
+    assert_table(out / "plane.csv", information_plane(part, Binning()))
+
+    assert main("run", path, "--out", out) == 0
+    assert_written(out, experiment, Binning())
+
+
+def test_a_second_interrupt_ends_it_in_one_line(tmp_path, capsys, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line, "information_plane", interrupted)
+    trained(tiny()).save(tmp_path / "run.npz")
+    assert main("plane", tmp_path / "run.npz") == 130
+    assert capsys.readouterr().err == "ibcore: interrupted\n"
+
+
+def test_what_the_cache_has_to_say_is_one_line(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path / "file"))
+    # Python's own habit, which the tests' own settings replace.
+    monkeypatch.setattr("warnings.filters", [])
+    assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ibcore: ")]
+    assert lines
+    assert all("cannot be written, nothing is kept" in line for line in lines)
+
+
+def wrong(folder):
+    """Words that are refused and what the line about them says, by name."""
+    run, damaged, text = folder / "run.npz", folder / "damaged.npz", folder / "text.json"
+    trained(tiny()).save(run)
+    damaged.write_bytes(run.read_bytes()[:-50])
+    text.write_text("epochs = 3")
+    begin = ["run", "quick-tanh", "--out", folder / "out"]
+    return {
+        "nothing": ([], "COMMAND"),
+        "unknown command": (["paint"], "invalid choice: 'paint'"),
+        "unknown option": (["presets", "--all"], "--all"),
+        "unknown preset": (["presets", "mine"], "preset: 'mine' is not allowed; use one of quick"),
+        "unknown preset to run": (["run", "mine", "--out", folder], "experiment: 'mine'"),
+        "no folder": (["run", "quick-tanh"], "--out"),
+        "a file as folder": (["run", "quick-tanh", "--out", run], "File exists"),
+        "no JSON": (["run", text, "--out", folder], "experiment: 'epochs = 3' is not allowed"),
+        "not even text": (["run", run, "--out", folder], "ibcore: "),
+        "no equals sign": ([*begin, "--set", "training.epochs"], "set: 'training.epochs'"),
+        "unknown field": ([*begin, "--set", "epochs=3"], "epochs: 3 is not allowed; use one of"),
+        "wrong value": ([*begin, "--set", "training.epochs=0"], "epochs: 0 is not allowed"),
+        "unknown device": ([*begin, *SETTINGS, "--device", "abacus"], "device: 'abacus'"),
+        "no data": (
+            [*begin, "--set", "task.name=npz", "--set", "task.path=/none"],
+            "path: '/none' is not allowed; use an existing .npz file",
+        ),
+        "no test set": (
+            [*begin, *SETTINGS, "--set", "task.train_fraction=1", "--samples", "test"],
+            "samples: 'test' is not allowed; use all or train",
+        ),
+        "absent run": (["plane", folder / "none.npz"], "does not exist"),
+        "damaged run": (["plane", damaged], "damaged or no .npz file"),
+        "a folder as run": (["plane", folder], "damaged or no .npz file"),
+        "unknown estimator": (["plane", run, "--estimator", "ksg"], "invalid choice: 'ksg'"),
+        "limits of words": (["plane", run, "--limits", "wide"], "limits: 'wide' is not allowed"),
+        "limits of two words": (["plane", run, "--limits", "range", "layer"], "limits: "),
+        "one limit": (["plane", run, "--limits", "1"], "limits: [1.0] is not allowed"),
+        "three limits": (["plane", run, "--limits", "1", "2", "3"], "limits: "),
+        "falling limits": (["plane", run, "--limits", "1", "0"], "limits: "),
+        "limits without number": (["plane", run, "--limits", "nan", "1"], "limits: "),
+        "one bin": (["plane", run, "--n-bins", "1"], "n_bins: 1 is not allowed"),
+        "half a bin": (["plane", run, "--n-bins", "2.5"], "invalid int value: '2.5'"),
+        "no width": (["plane", run, "--width", "0"], "width: 0.0 is not allowed"),
+        "no variance": (["plane", run, "--variance", "nan"], "variance: nan is not allowed"),
+        "variance of bins": (["plane", run, "--estimator", "binning", "--variance", "1"], "varia"),
+        "unknown samples": (["plane", run, "--samples", "some"], "invalid choice: 'some'"),
+        "no place": (["plane", run, "--out", folder / "no" / "where.csv"], "directory"),
+    }
+
+
+def test_wrong_input_is_one_line_and_status_2(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(command_line, "tqdm", partial(command_line.tqdm, disable=True))
+    for name, (words, expected) in wrong(tmp_path).items():
+        assert expected in refused(*words), name
