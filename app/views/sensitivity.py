@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import state
 import streamlit as st
 
 import curves
 import runs
+import state
 from charts import heat_map, small_multiples
 from ibcore.estimators import Estimator
 from views.common import body, curves_line, estimator_bar, exports, settings_for, status
