@@ -105,6 +105,21 @@ def activation_range(run: Run, *, samples: str = "all") -> np.ndarray:
     return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)], axis=1).astype(float)
 
 
+def outside_limits(run: Run, estimator: Estimator, k: int, *, samples: str = "all") -> np.ndarray:
+    """Which part of every layer's activations (L,) lies beyond fixed limits at checkpoint k.
+
+    These share the outer bins, so that a layer that grows seems to lose
+    information. Zeros for estimators without fixed limits.
+    """
+    limits = getattr(estimator, "limits", None)
+    if isinstance(limits, str) or limits is None or estimator.parameter != "n_bins":
+        return np.zeros(run.n_layers)
+    low, high = limits
+    layers = sound_activations(run, k, samples=samples)
+    parts = [((t < low) | (t > high)).mean() if t.size else 0.0 for t in layers]
+    return np.array(parts)
+
+
 def sound_activations(run: Run, k: int, *, samples: str = "all") -> list[np.ndarray]:
     """T_1 .. T_L at checkpoint k of the replicates that had not diverged.
 

@@ -6,6 +6,7 @@ on a page keeps its epoch while data arrive, because its specification is the sa
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from charts.settings import PlaneSettings
@@ -29,6 +30,8 @@ SATURATION = {
     True: "× saturated in some replicate: close to log2 N, the samples limit the estimate",
     False: "no estimate is saturated (close to log2 N)",
 }
+SINGLE_PATHS = 20
+"""More paths of single replicates than these cannot be told apart and slow the chart down."""
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),
     *("accuracy", "accuracy_low", "accuracy_high"),
@@ -72,7 +75,8 @@ def _labels(table: pd.DataFrame, settings: PlaneSettings) -> dict[str, str]:
     heading = " · ".join(text for text in (settings.title, settings.estimator_label) if text)
     n = table["replicate"].nunique()
     signs = ["hollow: first epoch", "large: epoch shown"]
-    signs += ["thin: single replicates"] if n > 1 else []
+    some = f"{SINGLE_PATHS} of the {n}" if n > SINGLE_PATHS else "single"
+    signs += [f"thin: {some} replicates"] if n > 1 else []
     signs += ["bars: lower to upper bound"] if "i_xt_lower" in table else []
     band = f"mean ± 1 sd of {n} replicates" if n > 1 else "1 replicate"
     return {
@@ -97,7 +101,8 @@ def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = Non
 def _replicates(table: pd.DataFrame) -> list[dict]:
     if table["replicate"].nunique() < 2:
         return []
-    ordered = table.sort_values(["layer", "replicate", "k"])
+    first = np.unique(table["replicate"])[:SINGLE_PATHS]
+    ordered = table[table["replicate"].isin(first)].sort_values(["layer", "replicate", "k"])
     return records(ordered, ("layer", "replicate", "k", "i_xt", "i_ty"), digits=4)
 
 

@@ -253,10 +253,22 @@ def test_a_partial_run_ends_before_its_first_damaged_checkpoint(told):
     experiment = tiny(epochs=10)
     assert experiment.epochs == (0, 1, 3, 10)
     train(told.store, experiment, 8)
-    (path,) = told.store.folder.rglob("checkpoint-3.pt")
+    (path,) = told.store.folder.rglob("checkpoint-1.pt")
     damage(path, "truncated")
-    assert told.store.find(experiment).epochs.tolist() == [0, 1]
-    assert told == ["cache: checkpoint-3.pt is damaged and left aside"]
+    assert told.store.find(experiment).epochs.tolist() == [0]
+    assert told == ["cache: checkpoint-1.pt is damaged and left aside"]
+
+
+def test_a_single_wrong_bit_in_a_checkpoint_is_noticed(told):
+    experiment = tiny(epochs=10)
+    part, _ = train(told.store, experiment, 8)
+    (path,) = told.store.folder.rglob("checkpoint-1.pt")
+    content, weights = bytearray(path.read_bytes()), part.weights[0][1].tobytes()
+    assert weights in content
+    content[content.find(weights)] ^= 1
+    path.write_bytes(content)
+    assert_same(train(told.store, experiment)[0], trained(experiment))
+    assert told == ["cache: checkpoint-1.pt is damaged and left aside"]
 
 
 def test_a_checkpoint_after_the_state_is_made_again(store):

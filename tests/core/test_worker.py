@@ -24,7 +24,7 @@ from .test_run import assert_same, diverged, tiny, trained
 HASTY = "from ibcore import store, worker; store.STATE_SECONDS = 0.05; worker.main()"
 """A worker that keeps its state often, so that a test need not wait for it."""
 
-PATIENCE = 60
+PATIENCE = 40
 LONG = tiny(epochs=2500, checkpoints=30, batch_mode="full")
 ENDLESS = tiny(epochs=1_000_000, checkpoints=30)
 
@@ -66,7 +66,12 @@ class Worker:
         return None if line is None else json.loads(line)
 
     def events(self):
-        return list(iter(self.event, None))
+        """All events still to come."""
+        heard, until = [], time.monotonic() + PATIENCE
+        while (event := self.event()) is not None:
+            assert time.monotonic() < until, "the worker does not end"
+            heard.append(event)
+        return heard
 
     def wait_for_progress(self, done):
         while True:
