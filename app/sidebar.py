@@ -11,9 +11,8 @@ from charts import network_drawing
 from describe import duration
 from ibcore import Experiment, FieldError, Run
 from ibcore.experiment import FILE_TASKS
-from ibcore.networks import layer_sizes
 from ibcore.presets import PRESETS
-from ibcore.training import estimated_seconds
+from ibcore.training import check_size, estimated_seconds
 
 LABELS = {
     "task": "Task",
@@ -83,13 +82,11 @@ def _form() -> None:
 
 
 def _sizes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[int, ...] | None:
-    """D_0 .. D_L, or what is wrong with the data and the output layer."""
+    """D_0 .. D_L, or what is wrong with the data, the output layer or the size of it all."""
     try:
-        dataset = runs.dataset(experiment)
-        n_inputs = dataset.x[0].size
-        return layer_sizes(experiment.network, n_inputs, dataset.n_classes)
+        return check_size(experiment, runs.dataset(experiment))
     except FieldError as error:
-        wrong["out" if error.field == "output" else "path"] = error
+        wrong[state.key_of(error)] = error
     except (ValueError, OSError) as error:
         wrong["path"] = error
     return None

@@ -188,9 +188,13 @@ def mistakes(settings: Mapping[str, object]) -> dict[str, FieldError]:
     try:
         experiment(settings)
     except FieldError as error:
-        key = next((s.key for s in SETTINGS if s.name == error.field), "task")
-        found.setdefault(key, error)
+        found.setdefault(key_of(error), error)
     return found
+
+
+def key_of(error: FieldError) -> str:
+    """The key of the setting whose field is at fault."""
+    return next((setting.key for setting in SETTINGS if setting.name == error.field), "task")
 
 
 def estimator(settings: Mapping[str, object]) -> Estimator:

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibcore.experiment import Experiment, Training
+from ibcore.experiment import Experiment, FieldError, Training
 from ibcore.networks import (
     Ensemble,
     example_losses,
@@ -31,6 +32,8 @@ from ibcore.tasks import Dataset, replicate_splits
 _GATHER_BYTES = 64_000_000
 _EVALUATION_BYTES = 256_000_000
 _WORTH_SHARING = 200_000
+_MAX_RUN_BYTES = 8_000_000_000
+_MAX_STEP_BYTES = 8_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,35 @@ def resolve_device(device: str) -> torch.device:
     return chosen
 
 
+def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
+    """The layer sizes D_0 .. D_L of the experiment's networks on these data.
+
+    Raises FieldError where the output does not fit the classes, and where the
+    checkpoints of the run or the activations of one step would take more than
+    8 GB of memory.
+    """
+    training, network = experiment.training, experiment.network
+    sizes = layer_sizes(network, math.prod(dataset.x.shape[1:]), dataset.n_classes)
+    parameters = sum((d_in + 1) * d_out for d_in, d_out in pairwise(sizes))
+    run_bytes = 4 * parameters * training.replicates * max(5, len(experiment.epochs))
+    if run_bytes > _MAX_RUN_BYTES:
+        raise FieldError(
+            "layers",
+            network.layers,
+            f"fewer units, replicates or checkpoints: the run would take {run_bytes / 1e9:,.0f} GB",
+        )
+    batch = -(-len(dataset.train) // steps_per_epoch(training, len(dataset.train)))
+    step_bytes = 8 * batch * training.replicates * sum(sizes)
+    if step_bytes > _MAX_STEP_BYTES:
+        raise FieldError(
+            "layers",
+            network.layers,
+            f"fewer units or replicates, or smaller batches: a step would take"
+            f" {step_bytes / 1e9:,.0f} GB",
+        )
+    return sizes
+
+
 def steps_per_epoch(training: Training, n_train: int) -> int:
     """Optimiser steps in one epoch over `n_train` examples."""
     sizes = {"full": n_train, "mini": training.batch_size, "single": 1}
@@ -121,7 +153,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, dataset: Dataset, device: torch.device):
         training = experiment.training
         flat = np.ascontiguousarray(dataset.x.reshape(len(dataset.x), -1))
-        sizes = layer_sizes(experiment.network, flat.shape[1], dataset.n_classes)
+        sizes = check_size(experiment, dataset)
         train, test = replicate_splits(dataset, experiment.task, training)
         self.experiment = experiment
         self.device = device

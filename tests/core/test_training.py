@@ -6,9 +6,10 @@ import torch
 
 from ibcore.experiment import Experiment, FieldError, Network, Recording, Task, Training
 from ibcore.networks import initialise
+from ibcore.presets import PRESETS
 from ibcore.run import train
 from ibcore.tasks import load, replicate_splits
-from ibcore.training import Trainer, resolve_device, steps_per_epoch, stream
+from ibcore.training import Trainer, check_size, resolve_device, steps_per_epoch, stream
 
 from .test_networks import one_network
 
@@ -216,3 +217,24 @@ def test_the_network_must_fit_the_task():
     experiment = Experiment(Task("digits"), Network("5", output="sigmoid"))
     with pytest.raises(FieldError, match="output"):
         train(experiment, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("layers", "training", "named"),
+    [
+        ("16384-16384", Training(replicates=10), "checkpoints"),
+        ("4096-4096-4096", Training(replicates=4, epochs=5000), "checkpoints"),
+        ("1000", Training(replicates=1000, batch_mode="full", epochs=1), "a step"),
+    ],
+)
+def test_what_would_not_fit_into_memory_is_refused_before_it_is_tried(layers, training, named):
+    experiment = Experiment(Task(train_fraction=1), Network(layers), training, Recording(20))
+    with pytest.raises(FieldError, match=named) as caught:
+        train(experiment, device="cpu")
+    assert "GB" in str(caught.value)
+
+
+def test_the_published_experiments_fit():
+    for preset in PRESETS.values():
+        sizes = check_size(preset.experiment, load(preset.experiment.task))
+        assert len(sizes) == len(preset.experiment.network.widths) + 2

@@ -80,6 +80,14 @@ class Worker:
             if event["done"] >= done:
                 return
 
+    def cancel(self):
+        """Close its stdin; the last event, and the seconds until it came."""
+        closed = time.monotonic()
+        self.process.stdin.close()
+        while (event := self.event())["event"] == "progress":
+            assert time.monotonic() < closed + PATIENCE, "the worker does not end"
+        return event, time.monotonic() - closed
+
     def ended_well(self):
         return self.process.wait(PATIENCE) == 0 and self.process.stderr.read() == ""
 
@@ -138,10 +146,8 @@ def test_training_tells_its_progress_and_then_that_it_is_done(tmp_path):
 def test_closing_stdin_stops_at_once_and_keeps_what_there_is(tmp_path):
     with working(tmp_path, train_request(ENDLESS)) as process:
         process.wait_for_progress(50)
-        process.process.stdin.close()
-        closed = time.monotonic()
-        *_, last = process.events()
-        taken = time.monotonic() - closed
+        last, taken = process.cancel()
+        assert process.events() == []
         assert process.ended_well()
     assert last == {"event": "done", "complete": False}
     assert taken < 2
@@ -228,10 +234,8 @@ def test_curves_as_a_process_and_cancelled(tmp_path):
     request |= {"estimator": {"family": "kde", "variance": 0.1}, "values": [0.01, 0.05, 0.3]}
     with working(tmp_path, request) as process:
         process.wait_for_progress(1)
-        process.process.stdin.close()
-        closed = time.monotonic()
-        *_, last = process.events()
-        taken = time.monotonic() - closed
+        last, taken = process.cancel()
+        assert process.events() == []
         assert process.ended_well()
     assert last == {"event": "done", "complete": False}
     assert taken < 4
