@@ -1,7 +1,7 @@
 """The tables of the run on the screen: computed at once, by a worker, or known already."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -9,48 +9,62 @@ import streamlit as st
 import jobs
 from ibcore import Run
 from ibcore.estimators import KDE, Estimator, to_dict
-from runs import Shown, as_json, store
+from runs import Shown, as_json, notices, store
 
-LIVE_SECONDS = 0.4
-"""How long a look at a run in training may spend on estimates."""
+LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
+"""How long one look may spend on estimates: at a run in training, at any other."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """A table, whether it covers all checkpoints, and the worker still at the ladder."""
+    """A table, whether it covers all checkpoints, and the worker at the ladder.
+
+    `growing`: the next look goes on where this one stopped.
+    """
 
     table: pd.DataFrame
     whole: bool
     job: jobs.Job | None = None
+    growing: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there will be more to see without anyone asking."""
+        return self.growing or (self.job is not None and self.job.active)
 
 
 def plane(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     """The plane at one estimator, as far as it is computed.
 
-    On a computed ladder nothing is estimated. Else binning is estimated at once,
-    while a worker computes the ladder; the KDE is left to the worker, whose
-    checkpoints appear as they are done; of a run in training there is as much as
-    a moment allows.
+    On a computed ladder nothing is estimated. Else binning is estimated at once, as
+    far as a moment allows, while a worker computes the ladder; the KDE is left to
+    the worker, whose checkpoints appear as they are done.
     """
     parameter, value = estimator.parameter, getattr(estimator, estimator.parameter)
     if shown.origin == "live":
-        return _live(shown.run, estimator, value, samples)
+        return _in_time(shown.run, estimator, samples, LIVE_SECONDS)
     curves = ladder(shown, estimator, samples)
     if not curves.whole and not isinstance(estimator, KDE):
-        table = store().curves(shown.run, estimator, [value], samples=samples)
-        return Curves(table.drop(columns=parameter), True, curves.job)
+        now = _in_time(shown.run, estimator, samples, PAGE_SECONDS)
+        return replace(now, job=curves.job)
     table = curves.table
     rows = table[table[parameter] == value].drop(columns=parameter) if len(table) else table
-    return Curves(rows, curves.whole, curves.job)
+    return replace(curves, table=rows)
 
 
-def _live(run: Run, estimator: Estimator, value: float, samples: str) -> Curves:
-    until = time.monotonic() + LIVE_SECONDS
+def _in_time(run: Run, estimator: Estimator, samples: str, seconds: float) -> Curves:
+    until = time.monotonic() + seconds
+    done = []
     table = store().curves(
-        run, estimator, [value], samples=samples, should_stop=lambda: time.monotonic() > until
+        run,
+        estimator,
+        [getattr(estimator, estimator.parameter)],
+        samples=samples,
+        progress=lambda k, _: done.append(k),
+        should_stop=lambda: bool(done) and time.monotonic() > until,
     )
-    whole = len(table) > 0 and table["epoch"].max() == run.epochs[-1]
-    return Curves(table.drop(columns=estimator.parameter, errors="ignore"), whole)
+    whole = done[-1:] in ([], [len(run.epochs)])
+    return Curves(table.drop(columns=estimator.parameter, errors="ignore"), whole, None, not whole)
 
 
 def ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
@@ -78,10 +92,15 @@ def _whole_ladder(
     return table
 
 
-def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job:
-    """The worker for the ladder: the one at work, the one that failed, or a new one."""
+def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job | None:
+    """The worker for the ladder: the one at work, the one that failed, or a new one.
+
+    None where the run cannot be handed to a worker, because no file can be written.
+    """
     key = "curves " + " ".join(_identity(shown.run, estimator, samples))
     job = jobs.registry().get(key)
+    if job is not None and job.state == "done":
+        job.state, job.error = "failed", "the estimates could not be kept in the cache folder"
     if job is not None and (job.active or job.state == "failed" or job.cancelled):
         return job
     request = {
@@ -91,7 +110,11 @@ def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job:
         "samples": samples,
     }
     if shown.origin in ("bundled", "opened"):
-        request["run"] = str(store().keep(shown.run))
+        try:
+            request["run"] = str(store().keep(shown.run))
+        except OSError as error:
+            notices().append(f"cache: the run cannot be handed to a worker ({error})")
+            return None
     else:
         request["experiment"] = as_json(shown.run.experiment)
     return jobs.registry().start(key, request)

@@ -1,14 +1,21 @@
 """Settings in words: what a caption and a sentence on the page need."""
 
 import math
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
 
+from charts import PlaneSettings
 from ibcore import Experiment, Run
 from ibcore.estimators import KDE, Estimator
 from ibcore.tasks import Dataset
+
+
+def plain(text: object) -> str:
+    """Text from outside as Markdown that shows it as it is: no links, images or markup."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-!|$:~])", r"\\\1", str(text))
 
 
 def layer_names(experiment: Experiment, n_classes: int) -> tuple[str, ...]:
@@ -48,17 +55,38 @@ def training_words(experiment: Experiment) -> str:
     )
 
 
-def caption(run: Run, estimator: Estimator, samples: str, command: str) -> list[str]:
-    """The lines below an exported figure: settings, estimator, versions, reproduction."""
+def caption(run: Run, seen: str, command: str) -> list[str]:
+    """The lines below an exported figure: settings, estimator, versions, reproduction.
+
+    `seen` says through which estimator, on which samples, and what is drawn.
+    """
     reached = "" if run.complete else f" Stopped at epoch {run.epochs[-1]}."
-    lost = [str(r) for r in range(run.n_replicates) if run.diverged[r] >= 0]
-    diverged = f" Diverged and left out: replicates {', '.join(lost)}." if lost else ""
+    lost = [f"{r} from epoch {e} on" for r, e in enumerate(run.diverged) if e >= 0]
+    diverged = f" Diverged and left out: replicate {', '.join(lost)}." if lost else ""
     return [
         experiment_line(run.experiment),
-        f"{estimator.label}, {samples} samples. Mean of {run.n_replicates} replicates, band ± 1"
-        f" standard deviation; bits.{reached}{diverged}",
+        f"{seen}; bits.{reached}{diverged}",
         f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}",
     ]
+
+
+def family(estimator: Estimator) -> str:
+    """The estimator without the value of its parameter."""
+    if isinstance(estimator, KDE):
+        return "KDE with Gaussian noise"
+    if estimator.width is not None:
+        return "Binning by width"
+    if isinstance(estimator.limits, str):
+        where = "the range of the run" if estimator.limits == "range" else "the range of each layer"
+        return f"Binning on {where}"
+    return f"Binning on [{estimator.limits[0]:g}, {estimator.limits[1]:g}]"
+
+
+def spread(run: Run) -> str:
+    """What the bands of the curves are."""
+    if run.n_replicates == 1:
+        return "one replicate"
+    return f"mean of {run.n_replicates} replicates, band ± 1 standard deviation"
 
 
 def duration(seconds: float) -> str:
@@ -73,19 +101,22 @@ def duration(seconds: float) -> str:
 
 
 def what_am_i_looking_at(
-    run: Run, dataset: Dataset, estimator: Estimator, n_samples: int
+    run: Run, dataset: Dataset, estimator: Estimator, settings: PlaneSettings
 ) -> list[str]:
     """The estimator's definition with this run's numbers, in five lines."""
-    h_x = f"{math.log2(n_samples):.2f}"
+    n_samples, h_x = settings.n_samples, settings.h_x
+    distinct = math.isclose(h_x, math.log2(n_samples), abs_tol=1e-6)
     return [
         f"Each point is one layer T at one epoch, the mean of {run.n_replicates} networks:"
         " how many bits of T tell which input X came in, and how many tell its label Y.",
         *_definition(estimator, n_samples),
-        f"Dashed lines: H(X) = log2 {n_samples:,} = {h_x} bits, all that N samples can show, and"
-        f" H(Y) = {dataset.h_y:.4f} bits{_soft(dataset)}. A point within half a bit of H(X) is"
-        " marked saturated: there the number of samples decides, not the network.",
-        "The network is deterministic, so the true I(X;T) is H(X) or infinite at every epoch. A"
-        " rise or fall of the curve is a statement about T at this estimator's resolution; see"
+        f"Dashed lines: H(X) = {f'log2 {n_samples:,} = ' if distinct else ''}{h_x:.2f} bits, all"
+        f" that these samples can show, and H(Y) = {settings.h_y:.4f} bits{_soft(dataset)}. A point"
+        " within half a bit of log2 N is marked saturated: there the number of samples decides,"
+        " not the network.",
+        "The network is deterministic: the true I(X;T) is infinite for continuous X, and for"
+        " discrete X it is H(X), less where units are dead or rounding merges inputs. A rise or"
+        " fall of the curve is a statement about T at this estimator's resolution; see"
         " Sensitivity for whether it lasts when the resolution changes.",
     ]
 

@@ -59,17 +59,20 @@ class Job:
 
 def _listen(job: Job) -> None:
     """Follow the worker to its end."""
-    errors: deque[str] = deque(maxlen=5)
+    said: deque[str] = deque(maxlen=5)
     with job.process:
-        reader = threading.Thread(target=lambda: errors.extend(job.process.stderr), daemon=True)
+        reader = threading.Thread(target=lambda: said.extend(job.process.stderr), daemon=True)
         reader.start()
         for line in job.process.stdout:
-            job.hear(json.loads(line))
+            try:
+                job.hear(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                # No event: the output of some library.
+                said.append(line)
         reader.join()
-    status = job.process.returncode
     if job.state == "running":
-        last = errors[-1].strip() if errors else ""
-        job.error = f"The worker ended with status {status}. {last}".strip()
+        last = said[-1].strip() if said else ""
+        job.error = f"The worker ended with status {job.process.returncode}. {last}".strip()
         job.state = "failed"
 
 

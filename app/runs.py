@@ -92,23 +92,27 @@ def wanted(settings: Mapping[str, object]) -> Experiment | None:
 
 
 def current() -> Shown:
-    """The run to show for the settings as they are."""
+    """The run to show for the settings as they are.
+
+    Where there is none yet, the one that was on the screen before, at first the
+    bundled one.
+    """
     experiment = wanted(state.current())
     opened = st.session_state.get("opened")
     if opened is not None and experiment is not None and opened.experiment == experiment:
+        st.session_state["last"] = opened
         return Shown(opened, "opened", experiment)
     found = find(experiment) if experiment is not None else None
-    if found is None:
-        return Shown(*_last_shown(), experiment)
-    st.session_state["last"] = found
-    return Shown(*found, experiment)
+    if found is not None:
+        st.session_state["last"] = experiment
+        return Shown(*found, experiment)
+    last = st.session_state.get("last", PRESETS[state.FIRST_PRESET].experiment)
+    before = (last, "opened") if isinstance(last, Run) else find(last)
+    return Shown(*(before or _first()), experiment)
 
 
-def _last_shown() -> tuple[Run, str]:
-    """What was on the screen before, at first the bundled run."""
-    if "last" not in st.session_state:
-        return _bundled(PRESETS[state.FIRST_PRESET].experiment.key), "bundled"
-    return st.session_state["last"]
+def _first() -> tuple[Run, str]:
+    return _bundled(PRESETS[state.FIRST_PRESET].experiment.key), "bundled"
 
 
 def find(experiment: Experiment) -> tuple[Run, str] | None:

@@ -1,6 +1,7 @@
 """The sidebar: a preset, the experiment's fields, its price, Run and Cancel, Open."""
 
 import io
+import threading
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ import jobs
 import runs
 import state
 from charts import network_drawing
-from describe import duration
+from describe import duration, plain
 from ibcore import Experiment, FieldError, Run
 from ibcore.experiment import FILE_TASKS
 from ibcore.presets import PRESETS
@@ -67,18 +68,19 @@ def draw() -> None:
 
 @st.fragment
 def _form() -> None:
-    """The fields, checked as they change; only Run touches the page beside them."""
+    """The fields, checked as they change."""
+    state.keep(state.BY_KEY)
     settings = state.current()
     wrong = state.mistakes(settings)
     experiment, sizes = None, None
     if not wrong:
         experiment = state.experiment(settings)
         sizes = _sizes(experiment, wrong)
+    _run_buttons(None if wrong else experiment)
     _data_fields(settings, wrong)
     _network_fields(wrong, experiment, sizes)
     _training_fields(settings, wrong)
     state.write_link()
-    _run_buttons(None if wrong else experiment)
 
 
 def _sizes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[int, ...] | None:
@@ -150,11 +152,7 @@ def _field(key: str, wrong: dict[str, Exception]) -> None:
     else:
         st.text_input(label, key=key, help=hint)
     if key in wrong:
-        st.markdown(f":red[{_escaped(wrong[key])}]")
-
-
-def _escaped(error: Exception) -> str:
-    return str(error).replace("[", "\\[").replace("]", "\\]").replace("$", "\\$")
+        st.markdown(f":red[{plain(wrong[key])}]")
 
 
 def _run_buttons(experiment: Experiment | None) -> None:
@@ -165,10 +163,16 @@ def _run_buttons(experiment: Experiment | None) -> None:
     found = runs.find(experiment) if experiment is not None and not active else None
     st.caption(_price(experiment, active, found))
     label = "Run" if found is None else "Continue" if found[1] == "partial" else "Show"
+    shown_already = label == "Show" and runs.current().run is found[0]
     run, cancel = st.columns(2)
     if run.button(
-        label, key="run", type="primary", width="stretch", disabled=experiment is None or active
+        label,
+        key="run",
+        type="primary",
+        width="stretch",
+        disabled=experiment is None or active or shown_already,
     ):
+        st.session_state.pop("opened", None)
         if label != "Show":
             start(experiment)
         st.rerun(scope="app")
@@ -185,12 +189,15 @@ def start(experiment: Experiment) -> None:
 
 def _price(experiment: Experiment | None, active: bool, found) -> str:
     if experiment is None:
-        return "Nothing starts before the fields marked in red are mended."
+        return "Nothing starts before what is marked in red below is mended."
     if active:
         return "In training; see the page for its progress."
     if found is not None and found[1] != "partial":
         return "This experiment is trained already."
-    whole = _seconds(experiment.key, experiment)
+    try:
+        whole = _seconds(experiment.key, experiment)
+    except (RuntimeError, MemoryError) as error:
+        return f"A first step of this training failed: {plain(error)}"
     if found is None:
         return f"Training will take {duration(whole)} on this machine."
     reached = found[0].epochs[-1]
@@ -200,7 +207,14 @@ def _price(experiment: Experiment | None, active: bool, found) -> str:
 
 @st.cache_data(max_entries=64, ttl=900, show_spinner=False)
 def _seconds(key: str, _experiment: Experiment) -> float:
-    return estimated_seconds(_experiment, runs.dataset(_experiment))
+    with _one_at_a_time():
+        return estimated_seconds(_experiment, runs.dataset(_experiment))
+
+
+@st.cache_resource
+def _one_at_a_time() -> threading.Lock:
+    """Two estimates side by side would time each other."""
+    return threading.Lock()
 
 
 def _opener() -> None:
@@ -211,7 +225,7 @@ def _opener() -> None:
         on_change=_open,
     )
     if "open_error" in st.session_state:
-        st.error(st.session_state["open_error"])
+        st.error(plain(st.session_state["open_error"]))
 
 
 def _open() -> None:

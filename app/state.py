@@ -9,12 +9,13 @@ browser: the checkpoint where the epoch slider stands.
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+import numpy as np
 import streamlit as st
 
-from ibcore import KDE, Binning, Experiment, FieldError
+from ibcore import ESTIMATORS, KDE, Binning, Experiment, FieldError
 from ibcore.estimators import Estimator
 from ibcore.experiment import (
     ACTIVATION_NAMES,
@@ -30,7 +31,7 @@ from ibcore.run import SAMPLES
 
 FIRST_PRESET = "original-code"
 LIMIT_RULES = ("fixed", "range", "layer", "width")
-FAMILIES = ("binning", "kde")
+FAMILIES = tuple(ESTIMATORS)
 
 
 @dataclass(frozen=True)
@@ -216,37 +217,56 @@ def parameter_key(settings: Mapping[str, object]) -> str:
 
 
 def current() -> dict[str, object]:
-    """The settings as the widgets have them now."""
-    return {key: st.session_state.get(key, value) for key, value in defaults().items()}
+    """The settings as the widgets have them now.
+
+    A widget that a fragment has redrawn loses its value with its page; the value
+    is then the one kept at the end of the last run.
+    """
+    kept = st.session_state.get("kept", {})
+    known = defaults() | kept
+    return {key: st.session_state.get(key, value) for key, value in known.items()}
 
 
 def begin() -> None:
     """First in every run of a page: let the URL and the preset fill the settings.
 
     A link that this session did not write itself (the first one, a link of the
-    guide, the browser's back button) replaces all settings. Values are assigned
-    anew so that they outlive the pages that show no widget for them.
+    guide, the browser's back button) replaces all settings; one that says nothing
+    keeps them.
     """
     state = st.session_state
     link = st.query_params.to_dict()
     at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):
         _adopt(link, at)
-    elif state["preset"] != state["adopted"]:
-        _fill(state["preset"])
-    for key in defaults():
-        state[key] = state[key]
+    elif current()["preset"] != state["adopted"]:
+        _fill(current()["preset"])
+        state["start_at"] = None
+    keep(defaults())
     write_link()
 
 
-def choose(preset: str) -> None:
-    """Ask for a preset from a button's callback."""
-    st.session_state["preset"] = preset
+def compare(preset: str) -> None:
+    """Show a preset's run through the estimator as it is, from a button's callback.
+
+    Fixed limits give way to the range of the run, the one rule that is fair to
+    bounded and unbounded activations.
+    """
+    st.session_state.update({"preset": preset, "adopted": preset})
+    st.session_state.update(of_experiment(PRESETS[preset].experiment))
+    if st.session_state["limits"] == "fixed":
+        st.session_state["limits"] = "range"
+
+
+def keep(keys: Iterable[str]) -> None:
+    """Let settings outlive the widgets that this run of a page or fragment does not draw."""
+    settings = current()
+    st.session_state.update({key: settings[key] for key in keys})
 
 
 def write_link() -> None:
     """Put the settings into the URL: the preset, and what differs from it."""
-    settings = current()
+    settings = st.session_state["kept"] = current()
     preset = of_preset(PRESETS[settings["preset"]])
     link = {key: _text(settings[key]) for key, value in preset.items() if settings[key] != value}
     if link or settings["preset"] != FIRST_PRESET:
@@ -254,6 +274,9 @@ def write_link() -> None:
     at = {key: text for key, text in st.query_params.to_dict().items() if key == "at"}
     if link | at != st.query_params.to_dict():
         st.query_params.from_dict(link | at)
+    if st.session_state.get("written", link) != link:
+        # What the link got wrong was said; the person has gone on.
+        st.session_state["refused"] = []
     st.session_state["written"] = link
 
 
@@ -272,6 +295,7 @@ def _adopt(link: Mapping[str, str], at: str | None) -> None:
     st.session_state.update(values)
     st.session_state["refused"] = refused
     st.session_state["start_at"] = None if at is None else int(at)
+    st.session_state.pop("written", None)
 
 
 def _fill(name: str) -> None:
@@ -302,7 +326,8 @@ def read(key: str, text: str) -> object:
 
 
 def _text(value: object) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    """A value as a link and a text field write it; floats to their last digit."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
@@ -326,9 +351,14 @@ def _json(value: object) -> str:
 
 def _estimator_words(estimator: Estimator) -> list[str]:
     if isinstance(estimator, KDE):
-        return [f"--estimator kde --variance {estimator.variance:g}"]
+        return [f"--estimator kde --variance {_text(estimator.variance)}"]
     if estimator.width is not None:
-        return [f"--estimator binning --width {estimator.width:g}"]
+        return [f"--estimator binning --width {_text(estimator.width)}"]
     limits = estimator.limits
-    words = limits if isinstance(limits, str) else f"{limits[0]:g} {limits[1]:g}"
+    # Without exponents: a parser of options takes -1e-05 for one of them.
+    words = limits if isinstance(limits, str) else " ".join(map(_positional, limits))
     return [f"--estimator binning --n-bins {estimator.n_bins} --limits {words}"]
+
+
+def _positional(value: float) -> str:
+    return np.format_float_positional(value, trim="-")

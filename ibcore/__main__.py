@@ -4,17 +4,19 @@ import argparse
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
 
-from ibcore.estimators import ESTIMATORS, Estimator, from_dict
+from ibcore.estimators import ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.plane import information_plane
-from ibcore.presets import PRESETS, changed, parsed_changes
+from ibcore.presets import PRESETS, changed, default_estimator, parsed_changes
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
+from ibcore.tasks import load
 from ibcore.training import Progress
 
 
@@ -25,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         warnings.showwarning = _one_line
         try:
             return options.command(options)
-        except (ValueError, OSError) as error:
-            _one_line(" ".join(str(error).split()))
+        except (ValueError, OSError, RuntimeError, MemoryError) as error:
+            _one_line(" ".join(str(error).split()) or type(error).__name__)
             return 2
         except KeyboardInterrupt:
             _one_line("interrupted")
@@ -69,7 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_estimator(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("estimator (the preset's, else 30 bins on [-1, 1])")
+    group = parser.add_argument_group(
+        "estimator",
+        "What is not said is the preset's; without one there are 30 bins, on [-1, 1] where the"
+        " activation stays there, else on the range of the run.",
+    )
     group.add_argument("--estimator", choices=ESTIMATORS)
     group.add_argument("--n-bins", type=int)
     group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer")
@@ -78,14 +84,16 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--samples", choices=SAMPLES, default="all")
 
 
-def _estimator(options: argparse.Namespace, default: Estimator | None) -> Estimator:
+def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
+    """The first of the defaults that is of the family asked for, with the given options."""
     given = {name: getattr(options, name) for name in ("n_bins", "width", "variance")}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
-    if options.estimator is None and not given and default is not None:
-        return default
-    family = options.estimator or ("kde" if "variance" in given else "binning")
-    return from_dict({"family": family} | given)
+    described = [to_dict(default) for default in defaults]
+    implied = "kde" if "variance" in given else "binning" if given else described[0]["family"]
+    family = options.estimator or implied
+    described.append({"family": family})
+    return from_dict(next(d for d in described if d["family"] == family) | given)
 
 
 def _limits(words: list[str] | None) -> str | list[float] | None:
@@ -98,12 +106,13 @@ def _limits(words: list[str] | None) -> str | list[float] | None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    experiment, default = _experiment(options.experiment)
+    experiment, defaults = _experiment(options.experiment)
     experiment = changed(experiment, parsed_changes(options.changes))
-    estimator = _estimator(options, default)
+    estimator = _estimator(options, [*defaults, default_estimator(experiment)])
+    _check_samples(experiment, options.samples)
     options.out.mkdir(parents=True, exist_ok=True)
     run = _train(experiment, options.device)
-    (options.out / "experiment.json").write_text(experiment.to_json() + "\n")
+    (options.out / "experiment.json").write_text(experiment.to_json() + "\n", encoding="utf-8")
     run.save(options.out / "run.npz")
     _write_plane(run, estimator, options.samples, options.out / "plane.csv")
     _name_divergence(run)
@@ -116,14 +125,21 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _experiment(name: str) -> tuple[Experiment, Estimator | None]:
+def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
+    """The experiment of that name or file, and the estimator that comes with a preset."""
     if name in PRESETS:
-        return PRESETS[name].experiment, PRESETS[name].estimator
+        return PRESETS[name].experiment, [PRESETS[name].estimator]
     path = Path(name)
     if not path.is_file():
         allowed = "a .json file or one of " + ", ".join(PRESETS)
         raise FieldError("experiment", name, allowed)
-    return Experiment.from_json(path.read_text()), None
+    return Experiment.from_json(path.read_text(encoding="utf-8")), []
+
+
+def _check_samples(experiment: Experiment, samples: str) -> None:
+    """Refuse before the training what could not be measured after it."""
+    if samples == "test" and len(load(experiment.task).test) == 0:
+        raise FieldError("samples", samples, "all or train: the task has no test set")
 
 
 def _train(experiment: Experiment, device: str) -> Run:
@@ -153,7 +169,8 @@ def _name_divergence(run: Run) -> None:
 
 def _plane(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
-    _write_plane(run, _estimator(options, None), options.samples, options.out or sys.stdout)
+    estimator = _estimator(options, [default_estimator(run.experiment)])
+    _write_plane(run, estimator, options.samples, options.out or sys.stdout)
     return 0
 
 

@@ -229,7 +229,7 @@ class Experiment:
         """16 hexadecimal digits, the same for equal experiments on every machine.
 
         Fields without influence on the result (the batch size of full-batch
-        training, say) do not count.
+        training, say) do not count; of the checkpoints those count that there are.
         """
         parts = {"format": FORMAT} | asdict(self._canonical())
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -241,7 +241,8 @@ class Experiment:
             training = replace(training, batch_size=1)
         if training.optimizer != "momentum":
             training = replace(training, momentum=0.0)
-        return replace(self, training=training)
+        recording = Recording(len(self.epochs))
+        return replace(self, training=training, recording=recording)
 
     def to_json(self) -> str:
         """Indented JSON, read back by `from_json` to an equal experiment."""

@@ -47,7 +47,7 @@ def information_curves(
     if not len(values):
         raise FieldError("values", values, "at least one value")
     _check_any_sound(run)
-    per_layer = fitted(run, estimator, samples=samples)
+    per_layer = with_measured_limits(run, estimator, samples=samples)
     tables = []
     for k in range(len(run.epochs)):
         tables.append(checkpoint_curves(run, k, per_layer, values, samples=samples))
@@ -70,7 +70,9 @@ def as_estimator(estimator: Estimator | str) -> Estimator:
     return ESTIMATORS[estimator]()
 
 
-def fitted(run: Run, estimator: Estimator, *, samples: str = "all") -> tuple[Estimator, ...]:
+def with_measured_limits(
+    run: Run, estimator: Estimator, *, samples: str = "all"
+) -> tuple[Estimator, ...]:
     """One estimator per layer, with limits that depend on the run made numbers.
 
     Limits "range" become the smallest and largest activation over all layers,

@@ -31,7 +31,7 @@ from ibcore.training import (
     Progress,
     Stopped,
     Trainer,
-    fitting_threads,
+    few_threads,
     resolve_device,
     stream,
 )
@@ -92,7 +92,8 @@ class Run:
     ) -> "Run":
         """The run of these checkpoints, following those of `before`.
 
-        Raises ValueError where there is no checkpoint.
+        Raises ValueError where there is no checkpoint, or where their epochs are
+        not the first ones of those that the experiment records.
         """
         if not checkpoints:
             raise ValueError("a run needs at least one checkpoint")
@@ -110,10 +111,16 @@ class Run:
             earlier = repeat(None) if before is None else getattr(before, name)
             return tuple(joined(*pair) for pair in zip(earlier, per_layer, strict=False))
 
+        epochs = joined(getattr(before, "epochs", None), [np.array(c.epoch) for c in checkpoints])
+        if tuple(epochs) != experiment.epochs[: len(epochs)]:
+            raise ValueError(
+                f"checkpoints: their epochs {epochs.tolist()} are not the first that the"
+                " experiment records"
+            )
         return cls(
             experiment,
             fingerprint,
-            joined(getattr(before, "epochs", None), [np.array(c.epoch) for c in checkpoints]),
+            epochs,
             layers("weights"),
             layers("biases"),
             *(measure(name) for name in _MEASURES),
@@ -421,7 +428,7 @@ def train(
     dataset = load(experiment.task) if dataset is None else dataset
     trainer = Trainer(experiment, dataset, resolve_device(device))
     kept = _resumed(trainer, journal)
-    with fitting_threads(trainer):
+    with few_threads(trainer):
         try:
             for checkpoint in stream(
                 trainer,
@@ -443,9 +450,10 @@ def _resumed(trainer: Trainer, journal: Journal | None) -> dict[int, Checkpoint]
     state, checkpoints = journal.resume(trainer.experiment) if journal is not None else (None, [])
     if state is None:
         return {}
-    reached = state["step"] // trainer.steps_per_epoch
-    needed = [epoch for epoch in trainer.experiment.epochs if epoch < reached]
-    kept = {c.epoch: c for c in checkpoints if c.epoch <= reached}
+    step, per_epoch = state["step"], trainer.steps_per_epoch
+    # An epoch that ends on this very step comes once more, one that ended before does not.
+    needed = [epoch for epoch in trainer.experiment.epochs if epoch * per_epoch < step]
+    kept = {c.epoch: c for c in checkpoints if c.epoch * per_epoch <= step}
     if not all(epoch in kept for epoch in needed):
         return {}
     trainer.restore(state)

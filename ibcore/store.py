@@ -10,18 +10,21 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 import torch
 from joblib import Memory
+from joblib.memory import CacheWarning
 from platformdirs import user_cache_path
 
 from ibcore.estimators import Estimator
@@ -30,6 +33,9 @@ from ibcore.plane import activation_range, checkpoint_curves, with_limits
 from ibcore.run import Run, run_key, train
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
+
+ESTIMATES = 1
+"""Version of what estimators say of a run: a part of the name of every cached estimate."""
 
 STATE_SECONDS = 4.0
 """A killed training loses about this much; writing the state more often costs speed."""
@@ -70,6 +76,7 @@ class Store:
         self.folder = Path(folder) if folder is not None else cache_folder()
         self._shipped = Path(shipped) if shipped is not None else None
         self._notice = notice
+        self._writing, self._refused = threading.Lock(), False
         self._cached = self._cache()
         # joblib logs a traceback before it recomputes a damaged entry.
         self._cached.warn = lambda _: notice("cache: a damaged entry is computed again")
@@ -82,16 +89,32 @@ class Store:
             cached = memory.cache(_entry, ignore=["work"])
             # The first question of a process may be answered no whatever there is.
             cached.check_call_in_cache("", "", FORMAT, None)
+            backend = cached.store_backend
+            backend.dump_item = partial(self._write_entry, backend.dump_item)
             return cached
         except OSError as error:
             self._notice(f"cache: {self.folder} cannot be written, nothing is kept ({error})")
             return Memory(None).cache(_entry)
 
+    def _write_entry(self, write: Callable[..., None], *args, **kwargs) -> None:
+        """Let joblib write an entry; the first that it cannot write is a notice."""
+        # The filters of warnings belong to all threads.
+        with self._writing, warnings.catch_warnings():
+            warnings.simplefilter("error", CacheWarning)
+            try:
+                write(*args, **kwargs)
+                return
+            except CacheWarning as warning:
+                first, self._refused = not self._refused, True
+                reason = warning.__context__
+        if first:
+            self._notice(f"cache: what is computed could not be kept ({reason})")
+
     def _get(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
-        return self._cached(kind, key, FORMAT, work)
+        return self._cached(kind, key, _version(kind), work)
 
     def _has(self, kind: str, key: str) -> bool:
-        return self._cached.check_call_in_cache(kind, key, FORMAT, None)
+        return self._cached.check_call_in_cache(kind, key, _version(kind), None)
 
     def train(
         self,
@@ -127,7 +150,8 @@ class Store:
             run = self._get("run", key, work)
         except _Unfinished as unfinished:
             return unfinished.run
-        journal.clear()
+        if self._has("run", key):
+            journal.clear()
         # The entry may be that of an experiment which differs where it does not count.
         return replace(run, experiment=experiment)
 
@@ -167,13 +191,13 @@ class Store:
         return self.folder / "partial" / f"{key}-{FORMAT}"
 
     def keep(self, run: Run) -> Path:
-        """Put a run that came from elsewhere where a worker finds it; the file's path."""
+        """Put a run that came from elsewhere where a worker finds it; the file's path.
+
+        Raises OSError where the cache cannot be written.
+        """
         path = self.folder / "opened" / f"{_range_key(run, 'all')}.npz"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                run.save(file)
-            os.replace(file.name, path)
+            _write_whole(path, run.save)
         return path
 
     def curves(
@@ -194,7 +218,7 @@ class Store:
         shipped = self._shipped_curves(run, estimator, values, samples)
         if shipped is not None:
             return shipped
-        per_layer = self._fitted(run, estimator, samples)
+        per_layer = self._with_measured_limits(run, estimator, samples)
         tables = []
         for k in range(len(run.epochs)):
             if should_stop is not None and should_stop():
@@ -216,7 +240,7 @@ class Store:
             "range", _range_key(run, samples)
         ):
             return pd.DataFrame(), 0
-        per_layer = self._fitted(run, estimator, samples)
+        per_layer = self._with_measured_limits(run, estimator, samples)
         tables = []
         for k in range(len(run.epochs)):
             if not self._has("curves", _curves_key(run, k, per_layer, values, samples)):
@@ -238,7 +262,9 @@ class Store:
             lambda: checkpoint_curves(run, k, per_layer, values, samples=samples),
         )
 
-    def _fitted(self, run: Run, estimator: Estimator, samples: str) -> tuple[Estimator, ...]:
+    def _with_measured_limits(
+        self, run: Run, estimator: Estimator, samples: str
+    ) -> tuple[Estimator, ...]:
         if not getattr(estimator, "needs_range", False):
             return (estimator,) * run.n_layers
         ranges = self._get(
@@ -295,6 +321,23 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _refuse() -> None:
     raise LookupError
+
+
+def _version(kind: str) -> int:
+    return ESTIMATES if kind in ("curves", "range") else FORMAT
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file, and its folder, so that others see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)
+    try:
+        with file:
+            write(file)
+        os.replace(file.name, path)
+    except BaseException:
+        Path(file.name).unlink(missing_ok=True)
+        raise
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:
@@ -390,11 +433,13 @@ class Journal:
     def _write(self, path: Path, content: dict) -> None:
         if not self._writable:
             return
+        write = partial(torch.save, content)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                torch.save(content, file)
-            os.replace(file.name, path)
+            try:
+                _write_whole(path, write)
+            except FileNotFoundError:
+                # Another process ended the same training meanwhile and cleared the journal.
+                _write_whole(path, write)
         except (OSError, RuntimeError) as error:
             self._writable = False
             self._notice(f"cache: {self._folder} cannot be written, nothing is kept ({error})")

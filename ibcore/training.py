@@ -34,6 +34,7 @@ _EVALUATION_BYTES = 256_000_000
 _WORTH_SHARING = 200_000
 _MAX_RUN_BYTES = 8_000_000_000
 _MAX_STEP_BYTES = 8_000_000_000
+_DEVICE_TYPES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ class Stopped(Exception):
 def resolve_device(device: str) -> torch.device:
     """The device of that name; `auto` takes CUDA, then MPS, then the CPU.
 
-    Raises ValueError for a device that PyTorch does not know or cannot use here.
+    Raises ValueError for a device of another type, and for one that PyTorch cannot
+    use here.
     """
     if device == "auto":
         has_mps = torch.backends.mps.is_available()
@@ -81,7 +83,9 @@ def resolve_device(device: str) -> torch.device:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise ValueError(f"device: {device!r} is not available here; use auto or cpu") from None
+        chosen = None
+    if chosen is None or chosen.type not in _DEVICE_TYPES:
+        raise ValueError(f"device: {device!r} is not available here; use auto or cpu")
     return chosen
 
 
@@ -121,14 +125,16 @@ def steps_per_epoch(training: Training, n_train: int) -> int:
 
 
 @contextmanager
-def fitting_threads(trainer: "Trainer") -> Iterator[None]:
+def few_threads(trainer: "Trainer") -> Iterator[None]:
     """One CPU thread where a step is so small that sharing it costs more than it saves.
 
     The number of threads is PyTorch's own, for the whole process; it is set back
-    at the end. It has no influence on the result.
+    at the end. This is for one training at a time in a process: of several at once
+    the last to end may set back the number that another had set. It has no
+    influence on the result.
     """
     before = torch.get_num_threads()
-    if trainer.device.type == "cpu" and trainer.step_size < _WORTH_SHARING:
+    if trainer.device.type == "cpu" and trainer.work_per_step < _WORTH_SHARING:
         torch.set_num_threads(1)
     try:
         yield
@@ -185,7 +191,7 @@ class Trainer:
         return self.experiment.training.epochs * self.steps_per_epoch
 
     @property
-    def step_size(self) -> int:
+    def work_per_step(self) -> int:
         """Activations computed in one step: R times the batch times the units."""
         batch = -(-self._train.shape[1] // self.steps_per_epoch)
         units = sum(w.shape[1] for w in self.ensemble.weights)
@@ -359,7 +365,7 @@ def estimated_seconds(experiment: Experiment, dataset: Dataset, device: str = "a
     raises for an experiment that cannot be trained.
     """
     trainer = Trainer(experiment, dataset, resolve_device(device))
-    with fitting_threads(trainer):
+    with few_threads(trainer):
         trainer.advance()
         started, first = time.monotonic(), trainer.step
         while time.monotonic() - started < 0.2 and trainer.step < trainer.total_steps:

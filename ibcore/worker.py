@@ -2,9 +2,11 @@
 
 The first line on stdin is the request, as JSON:
 
-    {"job": "train", "experiment": {...}}
+    {"job": "train", "experiment": {...}, "device": "auto"}
     {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
      "values": [...], "samples": "all"}
+
+`device` and `samples` may be left out; above are their defaults.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
 `error`. Closing stdin cancels: what was computed is kept in the store, and the
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -32,7 +35,10 @@ def main() -> None:
     # The person at the screen comes first.
     if hasattr(os, "nice"):
         os.nice(5)
-    serve(sys.stdin, sys.stdout)
+    events = sys.stdout
+    # What a library prints is no event.
+    with redirect_stdout(sys.stderr):
+        serve(sys.stdin, events)
 
 
 def serve(requests: TextIO, events: TextIO) -> None:

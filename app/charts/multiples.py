@@ -12,7 +12,7 @@ from charts.key import key_panel
 from charts.ladder import rung, value_title
 from charts.layers import colour, fill, lit, selections, shape, tooltips
 from charts.plane import CROSS, I_TY, I_XT, bits_x, bits_y, limits
-from charts.rows import layer_rows, mean_rows
+from charts.rows import layer_rows, mean_rows, often_saturated
 from charts.settings import PlaneSettings
 from charts.spec import layered, named, specification, template
 from charts.tables import with_checkpoint
@@ -62,7 +62,7 @@ def _rungs(curves: pd.DataFrame, parameter: str, values: Sequence[float]) -> lis
 
 
 def _panel_row(table: pd.DataFrame, parameter: str, value: float, i: int, current: bool) -> dict:
-    limited = bool(table.loc[table["panel"] == i, "saturated"].any())
+    limited = often_saturated(table[table["panel"] == i])
     title = value_title(parameter, value) + ("  (× saturated)" if limited else "")
     return {"panel": i, "title": title, "current": current}
 

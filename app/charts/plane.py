@@ -147,6 +147,7 @@ def _start(settings: PlaneSettings, at: dict) -> alt.Chart:
 
 
 def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
+    """Mark and number of each layer, the first on top: where layers coincide, one is read."""
     look = THEMES[settings.theme]
     base = named("means").transform_filter(AT_NOW)
     mark = base.mark_point(size=300, stroke=look.background, strokeWidth=1.5).encode(
@@ -158,7 +159,11 @@ def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     )
     digit = {"fontSize": 10, "fontWeight": "bold", "color": look.background}
     number = base.mark_text(dy=_centre(), **digit).encode(**at, text="layer:N", opacity=lit())
-    return [mark, number]
+    return [
+        chart.transform_filter(f"datum.layer == {layer}")
+        for layer in range(settings.n_layers, 0, -1)
+        for chart in (mark, number)
+    ]
 
 
 def _centre() -> alt.ExprRef:
@@ -169,7 +174,7 @@ def _centre() -> alt.ExprRef:
 
 def _saturated(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     base = named("means").transform_filter(UNTIL_NOW).transform_filter("datum.saturated > 0")
-    cross = {**CROSS, "color": THEMES[settings.theme].text}
+    cross = {**CROSS, "color": THEMES[settings.theme].text, "strokeOpacity": 0.6}
     here = base.transform_filter(AT_NOW)
     return [
         base.mark_point(size=20, **cross).encode(**at, opacity=lit()),

@@ -27,7 +27,7 @@ MEAN_COLUMNS = (
 )
 TITLES = {"i_xt": "I(X;T)", "i_ty": "I(T;Y)"}
 SATURATION = {
-    True: "× saturated in some replicate: close to log2 N, the samples limit the estimate",
+    True: "× saturated in most replicates: close to log2 N, the samples limit the estimate",
     False: "no estimate is saturated (close to log2 N)",
 }
 SINGLE_PATHS = 20
@@ -83,8 +83,13 @@ def _labels(table: pd.DataFrame, settings: PlaneSettings) -> dict[str, str]:
         "heading": heading,
         "band": band,
         "signs": " · ".join(signs),
-        "saturation": SATURATION[bool(table["saturated"].any())],
+        "saturation": SATURATION[often_saturated(table)],
     }
+
+
+def often_saturated(table: pd.DataFrame) -> bool:
+    """Whether some point is saturated in more than half of its replicates."""
+    return bool((table.groupby(["k", "layer"])["saturated"].mean() > 0.5).any())
 
 
 def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> list[dict]:
@@ -95,6 +100,7 @@ def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = Non
     texts = {f"{name}_text": _with_sd(means, name) for name in QUANTITIES}
     means = means.assign(name=means["layer"].map(names), **texts)
     means = means.assign(bounds=_bounds(means), note=_note(means))
+    means["saturated"] = (2 * means["saturated"] > means["replicates"]).astype(int)
     return records(means, (*extra, *MEAN_COLUMNS))
 
 

@@ -1,7 +1,10 @@
 """What the pages share: the status of the run, the estimator's controls, the exports."""
 
-import math
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,9 +14,10 @@ import runs
 import sidebar
 import state
 from charts import PlaneSettings
-from describe import caption, duration, layer_names
-from ibcore import Binning, FieldError
-from ibcore.estimators import Estimator
+from describe import caption, duration, experiment_line, layer_names, plain
+from ibcore import Binning, FieldError, Run
+from ibcore.estimators import Estimator, label_entropy
+from ibcore.plane import outside_limits
 from runs import Shown
 
 RULES = {
@@ -21,6 +25,13 @@ RULES = {
     "range": "range of the run",
     "layer": "range of each layer",
     "width": "bin width",
+}
+ORIGINS = {
+    "bundled": "It came with the program.",
+    "cached": "It was trained here.",
+    "partial": "It was stopped before its end.",
+    "live": "It is in training.",
+    "opened": "It was opened from a file.",
 }
 SLIDERS = {"bins": "Number of bins", "width": "Bin width", "var": "Noise variance σ²"}
 
@@ -45,9 +56,8 @@ def body(draw) -> None:
 def status(shown: Shown) -> jobs.Job | None:
     """Say where the run is from and how its training stands; its job, if there is one."""
     for refused in st.session_state.get("refused", []):
-        st.warning(f"The link: {refused}")
-    while runs.notices():
-        st.toast(runs.notices().popleft())
+        st.warning(f"The link: {plain(refused)}")
+    _notices()
     job = None
     if shown.wanted is not None:
         job = jobs.registry().get(runs.training_key(shown.wanted))
@@ -55,21 +65,33 @@ def status(shown: Shown) -> jobs.Job | None:
         _job_line(job, "Training", shown.wanted.training.epochs)
     if not shown.is_wanted:
         _other_run(shown, job)
-    elif shown.origin == "partial":
-        st.info(
-            f"Stopped at epoch {shown.run.epochs[-1]} of {shown.wanted.training.epochs}."
-            " **Continue** in the sidebar goes on from there."
-        )
+    elif not shown.run.complete and shown.origin != "live":
+        _stopped(shown)
     _divergence(shown.run)
+    st.caption(plain(f"{experiment_line(shown.run.experiment)} {ORIGINS[shown.origin]}"))
     return job
+
+
+def _notices() -> None:
+    """What the store had to say; another session may take it first."""
+    with contextlib.suppress(IndexError):
+        while True:
+            st.toast(plain(runs.notices().popleft()))
+
+
+def _stopped(shown: Shown) -> None:
+    where = f"Stopped at epoch {shown.run.epochs[-1]} of {shown.wanted.training.epochs}."
+    goes_on = " **Continue** in the sidebar goes on from there."
+    opened = " This is what the opened file holds; **Run** in the sidebar trains it here."
+    st.info(where + (opened if shown.origin == "opened" else goes_on))
 
 
 def _job_line(job: jobs.Job, what: str, epochs: int | None = None) -> None:
     """The progress of a job with the time left, or how it failed."""
     for notice in job.notices:
-        st.warning(notice)
+        st.warning(plain(notice))
     if job.state == "failed":
-        st.error(f"{what}: {job.error}")
+        st.error(f"{what}: {plain(job.error)}")
     if not job.active:
         return
     if job.progress is None:
@@ -84,12 +106,13 @@ def _job_line(job: jobs.Job, what: str, epochs: int | None = None) -> None:
 
 def _other_run(shown: Shown, job: jobs.Job | None) -> None:
     if shown.wanted is None:
-        st.warning("The fields in red in the sidebar describe no experiment.")
-    elif job is None or not job.active:
+        st.warning("The messages in red in the sidebar say what is wrong; this is another run.")
+    elif job is not None and job.active:
+        st.info("The new run appears with its first checkpoints; until then this is another run.")
+    else:
         st.info(
             "The settings in the sidebar are not trained yet: press **Run** there. Until then"
-            f" this is the run {shown.run.experiment.network.layers},"
-            f" {shown.run.experiment.network.activation}."
+            " this is another run."
         )
 
 
@@ -125,6 +148,7 @@ def curves_line(job: jobs.Job | None, whole: bool) -> None:
 
 def estimator_bar() -> Estimator:
     """The controls of the estimator; the one they describe."""
+    state.keep(state.ESTIMATOR_DEFAULTS)
     settings = state.current()
     fixed = settings["est"] == "binning" and settings["limits"] == "fixed"
     kind, rule, *edges, slider, samples = st.columns(
@@ -150,7 +174,7 @@ def estimator_bar() -> Estimator:
     try:
         return state.estimator(state.current())
     except FieldError as error:
-        st.error(f"{error}. Until then the limits are -1 and 1.")
+        st.error(f"{plain(error)}. Until then the limits are -1 and 1.")
         return Binning(state.current()["bins"])
 
 
@@ -158,13 +182,14 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     """The scales and names of the figures of this run."""
     dataset = shown.run.dataset
     index = shown.run.sample_index(samples)
-    n_samples = len(dataset.x) if index is None else index.shape[1]
+    rows = np.arange(len(dataset.x)) if index is None else index[0]
+    h_y = float(np.mean(label_entropy(shown.run.labels(samples))))
     epochs = shown.run.experiment.epochs
     start_at = st.session_state["start_at"]
     return PlaneSettings(
-        h_x=max(math.log2(n_samples), 0.1),
-        h_y=max(dataset.h_y, 0.01),
-        n_samples=n_samples,
+        h_x=max(label_entropy(dataset.x_ids[rows]), 0.1),
+        h_y=max(h_y, 0.01),
+        n_samples=len(rows),
         layer_names=layer_names(shown.run.experiment, dataset.n_classes),
         epochs=epochs,
         start_at=None if start_at is None else min(start_at, len(epochs) - 1),
@@ -174,26 +199,58 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     )
 
 
-def exports(
-    name: str, figure, table: pd.DataFrame, shown: Shown, estimator: Estimator, samples: str
-) -> None:
+def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> None:
+    """Say so where fixed limits cut activations off: it looks like compression."""
+    key = shown.run.checkpoint_keys[-1], repr(estimator), samples
+    share = _outside(*key, shown.run, estimator)
+    if share.max() > 0.01:
+        st.warning(
+            f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
+            " limits of the bins at the last epoch and share the outer bins: a fall of I(X;T) may"
+            " be the limits' doing. Compare **range of the run**."
+        )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _outside(
+    content: str, settings: str, samples: str, _run: Run, _estimator: Estimator
+) -> np.ndarray:
+    return outside_limits(_run, _estimator, len(_run.epochs) - 1, samples=samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A figure to hand out: `draw(theme)` makes the chart, `seen` says what it shows."""
+
+    name: str
+    draw: Callable[[str], dict]
+    table: pd.DataFrame
+    seen: str
+
+
+def exports(figure: Figure, shown: Shown, estimator: Estimator, samples: str) -> None:
     """Buttons that hand out the figure, its table, the run and the experiment.
 
-    `figure(theme)` makes the chart; files are made when a button is pressed.
+    Files are made when a button is pressed.
     """
     run = shown.run
     command = state.reproduction(run.experiment, estimator, samples)
-    lines = caption(run, estimator, samples, command)
+    lines = caption(run, f"{figure.seen}, {samples} samples", command)
+    name = f"{figure.name}-{run.key[:8]}"
+
+    def chart() -> dict:
+        return figure.draw("light")
+
     files = {
-        "PNG": (lambda: export.to_png(figure("light"), lines), f"{name}.png", "image/png"),
-        "SVG": (lambda: export.to_svg(figure("light"), lines), f"{name}.svg", "image/svg+xml"),
-        "PDF": (lambda: export.to_pdf(figure("light"), lines), f"{name}.pdf", "application/pdf"),
-        "HTML": (lambda: export.to_html(figure("light"), lines), f"{name}.html", "text/html"),
-        "CSV": (lambda: export.to_csv(table), f"{name}.csv", "text/csv"),
-        "Run file": (run.to_bytes, "run.npz", "application/octet-stream"),
+        "PNG": (lambda: export.to_png(chart(), lines), f"{name}.png", "image/png"),
+        "SVG": (lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
+        "PDF": (lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
+        "HTML": (lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
+        "CSV": (lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
+        "Run file": (run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
         "Experiment": (
             lambda: run.experiment.to_json().encode(),
-            "experiment.json",
+            f"experiment-{run.key[:8]}.json",
             "application/json",
         ),
     }
@@ -205,12 +262,12 @@ def exports(
                 data,
                 file_name,
                 mime,
-                key=f"{name}-{label}",
+                key=f"{figure.name}-{label}",
                 on_click="ignore",
                 width="stretch",
             )
         st.caption("Figures carry this caption:")
         for line in lines:
-            st.caption(line.replace("$", "\\$"))
-        st.caption("The command that makes the run and the table again:")
+            st.caption(plain(line))
+        st.caption("The command that makes the run again, with its plane at this one value:")
         st.code(command, language="sh", wrap_lines=True)

@@ -6,11 +6,11 @@ PLANE = "views/plane.py"
 SENSITIVITY = "views/sensitivity.py"
 
 
-def claim(text: str, label: str, preset: str, page: str = PLANE) -> None:
+def claim(text: str, label: str, preset: str, page: str = PLANE, **settings: str) -> None:
     """A claim beside the link that opens what shows it."""
     words, link = st.columns([4, 1.3], vertical_alignment="center")
     words.markdown(text)
-    link.page_link(page, label=f":blue[{label} →]", query_params={"preset": preset})
+    link.page_link(page, label=f":blue[{label} →]", query_params={"preset": preset} | settings)
 
 
 st.header("Do networks compress their input while they learn?")
@@ -20,8 +20,8 @@ st.markdown(
     " moves. In 2017 its path was said to have **two phases**: *fitting*, in which I(T;Y) rises,"
     " then *compression*, in which I(X;T) falls while the network generalises. Whether the second"
     " phase is there is disputed, because a deterministic network has I(X;T) infinite (continuous"
-    " X) or constant (discrete X): every finite curve belongs to the estimator as much as to the"
-    " network. Here you train the network and change the estimator."
+    " X) or, as long as it merges no inputs, constant (discrete X): every finite curve belongs to"
+    " the estimator as much as to the network. Here you train the network and change the estimator."
 )
 st.subheader("Who said what")
 claim(
@@ -47,16 +47,17 @@ claim(
 )
 claim(
     "**Bounds instead of bins.** With Gaussian noise of a stated variance in the estimator,"
-    " I(X;T) has a lower and an upper bound (Kolchinsky & Tracey 2017 [4]), and larger networks on"
-    " real data can be measured.",
-    "Digits with tanh",
-    "digits-tanh",
+    " I(X;T) has a lower and an upper bound (Kolchinsky & Tracey 2017 [4]).",
+    "tanh with the KDE",
+    "saxe-tanh",
+    est="kde",
 )
 claim(
     "**Compression is clustering.** Where the estimate falls, activations gather in few places,"
-    " though the map from X to T may still be injective (Goldfeld et al. 2019 [3]).",
-    "Digits with ReLU",
-    "digits-relu",
+    " though the map from X to T may still be injective (Goldfeld et al. 2019 [3]). On real"
+    " data: press Run there, it takes about half a minute.",
+    "Digits with tanh",
+    "digits-tanh",
 )
 st.subheader("What a curve here can show, and what it cannot")
 st.markdown(

@@ -8,8 +8,18 @@ import curves
 import runs
 import state
 from charts import heat_map, small_multiples
+from describe import family, plain
 from ibcore.estimators import Estimator
-from views.common import body, curves_line, estimator_bar, exports, settings_for, status
+from views.common import (
+    Figure,
+    beyond_limits,
+    body,
+    curves_line,
+    estimator_bar,
+    exports,
+    settings_for,
+    status,
+)
 
 WIDTH = 980
 PANELS = 6
@@ -32,17 +42,21 @@ def draw() -> bool:
         found = curves.ladder(shown, estimator, samples)
         _figures(shown, estimator, samples, found)
     except (ValueError, OSError) as error:
-        st.error(str(error))
-    return busy or (found is not None and found.job is not None and found.job.active)
+        st.error(plain(error))
+    return busy or (found is not None and found.busy)
 
 
 def _both_runs() -> None:
     st.markdown(
-        "The same run, seen at every value of the estimator's parameter. Compare what one value"
-        " changes for"
+        "One run at every value of the estimator's parameter. Put the two bundled runs through the"
+        " same estimator, which takes the range of the run for its limits:"
     )
+    now = st.session_state["preset"]
     for column, (label, preset) in zip(st.columns([1, 1, 5]), BUNDLED.items(), strict=False):
-        if column.button(label, key=preset, on_click=state.choose, args=(preset,)):
+        kind = "primary" if preset == now else "secondary"
+        if column.button(
+            label, key=preset, type=kind, width="stretch", on_click=state.compare, args=(preset,)
+        ):
             st.rerun(scope="app")
 
 
@@ -51,31 +65,36 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
     if found.table.empty:
         st.info("The first estimates are on their way.")
         return
+    beyond_limits(shown, estimator, samples)
     settings = settings_for(shown, estimator, samples, WIDTH)
-    parameter = estimator.parameter
+    table, parameter = found.table, estimator.parameter
     now = getattr(estimator, parameter)
-    values = panel_values(estimator.default_ladder, now)
-    parts = {
-        "planes": lambda s: small_multiples(found.table, parameter, values, s, current=now),
-        "heat-map": lambda s: heat_map(found.table, parameter, now, s),
-    }
-    st.subheader("The plane at six values")
-    st.vega_lite_chart(spec=parts["planes"](settings), key="planes", theme=None, width="content")
-    _export("sensitivity-planes", parts["planes"], settings, found, shown, estimator, samples)
-    st.subheader("I(X;T) at every value and epoch")
-    st.vega_lite_chart(spec=parts["heat-map"](settings), key="heat", theme=None, width="content")
-    _export("sensitivity-map", parts["heat-map"], settings, found, shown, estimator, samples)
-
-
-def _export(name, figure, settings, found, shown, estimator, samples) -> None:
-    exports(
-        name,
-        lambda theme: figure(replace(settings, theme=theme)),
-        found.table,
-        shown,
-        estimator,
-        samples,
+    ladder = estimator.default_ladder
+    values = panel_values(ladder, now)
+    seen = f"{family(estimator)}, mean of {shown.run.n_replicates} replicates, {parameter}"
+    planes = Figure(
+        "sensitivity-planes",
+        lambda theme: small_multiples(
+            table, parameter, values, replace(settings, theme=theme), current=now
+        ),
+        table,
+        f"{seen} {', '.join(f'{value:.4g}' for value in values)}",
     )
+    heat = Figure(
+        "sensitivity-map",
+        lambda theme: heat_map(table, parameter, now, replace(settings, theme=theme)),
+        table,
+        f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}",
+    )
+    for title, figure in (
+        ("The plane at six values", planes),
+        ("I(X;T) at every value and epoch", heat),
+    ):
+        st.subheader(title)
+        st.vega_lite_chart(
+            spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
+        )
+        exports(figure, shown, estimator, samples)
 
 
 def panel_values(ladder: tuple[float, ...], now: float) -> list[float]:

@@ -31,7 +31,7 @@ def from_dict(content: Mapping[str, object]) -> Estimator:
     """
     given = dict(content)
     family = given.pop("family", None)
-    if family not in ESTIMATORS:
+    if not isinstance(family, str) or family not in ESTIMATORS:
         raise FieldError("estimator", family, "one of " + ", ".join(ESTIMATORS))
     known = [field.name for field in fields(ESTIMATORS[family])]
     for name, value in given.items():

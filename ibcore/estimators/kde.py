@@ -2,8 +2,8 @@
 
 Kolchinsky and Tracey (2017), Estimating mixture entropy with pairwise
 distances, Sections 3 and 4; used on networks by Saxe et al. (2018), On the
-information bottleneck theory of deep learning, Appendix B. The noise is part of
-the estimator: the network has none.
+information bottleneck theory of deep learning. The noise is part of the
+estimator: the network has none.
 """
 
 import math

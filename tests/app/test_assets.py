@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ibcore import KDE, PRESETS, Binning, Run, Store, information_plane, train
-from ibcore.plane import checkpoint_curves, fitted
+from ibcore.plane import checkpoint_curves, with_measured_limits
 from tests.core.test_architecture import ROOT
 
 ASSETS = ROOT / "assets"
@@ -58,7 +58,7 @@ def test_a_shipped_table_is_what_the_estimator_says(store, name, estimator):
     ladder = estimator.default_ladder
     assert len(table) == len(run.epochs) * run.n_layers * run.n_replicates * len(ladder)
     k, values = 45, ladder[7:9]
-    fresh = checkpoint_curves(run, k, fitted(run, estimator), values)
+    fresh = checkpoint_curves(run, k, with_measured_limits(run, estimator), values)
     mine = table[(table["epoch"] == run.epochs[k]) & table[estimator.parameter].isin(values)]
     order = ["layer", "replicate", estimator.parameter]
     pd.testing.assert_frame_equal(

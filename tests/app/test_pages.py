@@ -1,5 +1,8 @@
 """The pages without a browser: what they say, and what wrong input does to them."""
 
+import re
+from urllib.parse import parse_qs
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 import jobs
 import state
 from ibcore import Binning, Experiment, Network, Recording, Store, Task, Training, train
-from ibcore.presets import PRESETS
 from tests.core.test_architecture import ROOT
 
 SMALL = Experiment(
@@ -48,8 +50,13 @@ def layers(at):
     return list(tables(at)["layers"]["name"])
 
 
+def shown(markdown):
+    """What a person reads: Markdown without its escapes."""
+    return re.sub(r"\\(.)", r"\1", markdown)
+
+
 def texts(elements):
-    return " ".join(element.value for element in elements)
+    return " ".join(shown(element.value) for element in elements)
 
 
 def test_the_first_screen_is_the_bundled_run():
@@ -94,6 +101,37 @@ def test_nonsense_in_a_link_is_named_and_the_page_is_there():
     assert "train_fraction: 1.5 is not allowed" in texts(at.markdown)
     assert at.button(key="run").disabled
     assert layers(at)
+
+
+def test_a_link_cannot_bring_markup_onto_the_page():
+    image = "![](http://elsewhere.example/a.png)"
+    at = opened(task=image)
+    assert "elsewhere.example" in texts(at.warning)
+    assert "](" not in at.warning[0].value
+
+
+def test_fields_that_are_not_drawn_keep_their_values():
+    at = opened(preset="saxe-tanh")
+    at.number_input(key="batch").set_value(64).run()
+    at.selectbox(key="mode").set_value("full").run()
+    assert not [field for field in at.number_input if field.key == "batch"]
+    at.selectbox(key="mode").set_value("mini").run()
+    assert at.number_input(key="batch").value == 64
+
+
+def test_settings_outlive_a_change_of_page():
+    at = opened(preset="saxe-relu", bins="50")
+    at.switch_page("views/guide.py").run()
+    at.switch_page("views/sensitivity.py").run()
+    assert not at.exception
+    assert at.select_slider(key="bins").value == 50
+    assert at.selectbox(key="limits").value == "range"
+
+
+def test_activations_beyond_fixed_limits_are_named():
+    at = opened(preset="saxe-relu", limits="fixed")
+    assert "lie beyond the limits" in texts(at.warning)
+    assert "lie beyond" not in texts(opened(preset="saxe-tanh").warning)
 
 
 def test_limits_that_do_not_rise_are_named_and_the_plane_stays():
@@ -170,6 +208,16 @@ def test_an_uploaded_run_and_experiment_open():
     assert at.text_input(key="layers").value == "10-7-5-4-3"
 
 
+def test_a_run_pressed_after_an_opened_file_replaces_it():
+    heard = []
+    part = train(SMALL, device="cpu", progress=heard.append, should_stop=lambda: len(heard) > 0)
+    at = upload(opened(), "run.npz", part.to_bytes())
+    assert "opened file holds" in texts(at.info)
+    Store().train(SMALL)
+    at.button(key="run").click().run()
+    assert tables(at)["means"]["epoch"].max() == 5
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -183,7 +231,7 @@ def test_a_wrong_upload_is_one_line_and_the_screen_stays(name, content):
     at = upload(opened(), name, content)
     assert not at.exception
     assert len(at.error) == 1
-    assert at.error[0].value.startswith(name + ": ")
+    assert shown(at.error[0].value).startswith(name + ": ")
     assert "\n" not in at.error[0].value
     assert at.text_input(key="layers").value == "10-7-5-4-3"
     assert layers(at)
@@ -221,4 +269,5 @@ def test_the_guide_links_to_presets_that_exist():
     links = [link.proto.query_string for link in at.get("page_link")]
     assert len(links) >= 5
     for link in links:
-        assert link.removeprefix("preset=") in PRESETS
+        for key, values in parse_qs(link, strict_parsing=True).items():
+            assert state.read(key, values[0]) in state.CHOICES[key]

@@ -130,5 +130,6 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
     options = _parser().parse_args(words[3:])
     experiment, default = _experiment(options.experiment)
     assert changed(experiment, parsed_changes(options.changes)) == wanted
-    assert parsed_estimator(options, default) == estimator
+    parsed = parsed_estimator(options, default)
+    assert state.of_estimator(parsed) == state.of_estimator(estimator)
     assert options.samples == "train"

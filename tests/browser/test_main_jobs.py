@@ -76,18 +76,26 @@ def test_the_estimator_slider_changes_the_picture_and_the_link_restores_it(serve
     idle(page)
     again = idle(open_page(page.url))
     chart(again)
-    assert again.get_by_role("slider", name="Number of bins").get_attribute("aria-valuetext") in (
-        "35",
-        None,
-    )
     expect(again.get_by_text("is cut into 35 equal bins")).to_be_visible()
 
 
-def test_the_kde_shows_its_bounds(server, open_page):
+def test_the_kde_shows_its_bounds_and_stays_on_the_other_pages(server, open_page):
     page = idle(open_page(server.url))
-    page.get_by_role("radio", name="KDE").or_(page.get_by_text("KDE", exact=True)).first.click()
+    page.get_by_role("radio", name="KDE").click()
     expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
     assert "est=kde" in page.url
+    page.get_by_role("link", name="Sensitivity").click()
+    expect(page.get_by_text("The plane at six values")).to_be_visible()
+    expect(page.get_by_role("radio", name="KDE")).to_be_checked()
+    page.get_by_role("link", name="Guide").click()
+    expect(page.get_by_text("Who said what")).to_be_visible()
+    page.get_by_role("link", name="Information plane").click()
+    expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
+
+
+def test_a_link_fetches_nothing_from_elsewhere(server, open_page):
+    page = idle(open_page(server.url + "/?task=![](http://192.0.2.1/a.png)"))
+    expect(page.get_by_text("The link: task:")).to_be_visible()
 
 
 @pytest.mark.parametrize(

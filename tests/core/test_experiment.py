@@ -86,6 +86,19 @@ def test_fields_without_influence_do_not_count():
     assert key(optimizer="momentum", momentum=0.5) != key(optimizer="momentum", momentum=0.6)
 
 
+@given(st.integers(1, 100), st.integers(2, 60), st.integers(2, 60))
+def test_more_checkpoints_than_epochs_do_not_count(last, count, other):
+    """Keys are equal where the recorded epochs are."""
+    one, two = (
+        Experiment(training=Training(epochs=last), recording=Recording(c)) for c in (count, other)
+    )
+    assert (one.key == two.key) == (one.epochs == two.epochs)
+
+
+def test_the_key_of_the_default_experiment_is_for_ever():
+    assert Experiment().key == "@KEY@"
+
+
 WRONG = [
     (Task, "name", "cifar"),
     (Task, "name", None),

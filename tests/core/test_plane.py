@@ -13,10 +13,10 @@ from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
     activation_range,
     as_estimator,
-    fitted,
     information_curves,
     information_plane,
     with_limits,
+    with_measured_limits,
 )
 from ibcore.run import Run
 
@@ -144,7 +144,7 @@ def test_limits_are_measured_over_the_whole_run(samples):
         ("layer", [Binning(9, tuple(pair)) for pair in ranges]),
         ("range", [Binning(9, everywhere)] * 3),
     ):
-        assert list(fitted(run, Binning(9, limits), samples=samples)) == expected
+        assert list(with_measured_limits(run, Binning(9, limits), samples=samples)) == expected
         table = information_plane(run, Binning(9, limits), samples=samples)
         for layer, estimator in enumerate(expected, start=1):
             twin = by_hand(run, estimator, samples)
@@ -155,7 +155,7 @@ def test_given_limits_are_kept_and_nothing_is_measured(monkeypatch):
     monkeypatch.setattr("ibcore.plane.activation_range", None)
     run = trained(tiny())
     for estimator in (Binning(5, (-2.0, 3.0)), Binning(width=0.1, limits="range"), KDE()):
-        assert fitted(run, estimator) == (estimator,) * 3
+        assert with_measured_limits(run, estimator) == (estimator,) * 3
 
 
 def constant(run, value):

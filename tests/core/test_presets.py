@@ -68,10 +68,20 @@ PUBLISHED = {
     ),
 }
 
+# Whose settings these are, and what of ours differs from them.
+SAID = {
+    "quick-tanh": ("Tishby 2017", "400 epochs instead of 8000"),
+    "original-code": ("Tishby 2017", "Ours: 10 replicates"),
+    "original-paper": ("Tishby 2017", "the 50 data sets are 50 splits of one draw of the labels"),
+    "saxe-tanh": ("Saxe et al. 2018", "Ours: 10 replicates"),
+    "saxe-relu": ("Saxe et al. 2018", "Ours: 10 replicates"),
+    "digits-tanh": ("Saxe et al. 2018", "Ours: all images are measured"),
+    "digits-relu": ("Saxe et al. 2018", "Ours: all images are measured"),
+}
+
 
 def test_the_presets_are_these():
     assert list(PRESETS) == list(PUBLISHED)
-    assert all(preset.name == name for name, preset in PRESETS.items())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -83,14 +93,38 @@ def test_every_preset_has_the_settings_of_its_source(name):
         assert found | expected == found
     assert preset.experiment.recording == Recording(60)
     assert preset.estimator == estimator
-    assert "20" in preset.source
-    assert preset.note
+    authors, note = SAID[name]
+    assert authors in preset.source
+    assert note in preset.note
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_estimator_stands_on_its_ladder(name):
     estimator = PRESETS[name].estimator
     assert getattr(estimator, estimator.parameter) in estimator.default_ladder
+
+
+def test_one_draw_of_the_soft_labels_serves_all_splits():
+    """As the note of `original-paper` says."""
+    preset = PRESETS["original-paper"].experiment
+    few = changed(preset, {"training.epochs": 1, "training.replicates": 2})
+    asked = iter([True])
+    run = train(few, should_stop=lambda: next(asked), device="cpu")
+    assert run.dataset.y.shape == (4096,)
+    rows = run.sample_index("train")
+    assert not np.array_equal(rows[0], rows[1])
+
+
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+def test_the_default_limits_hold_every_activation(activation):
+    experiment = Experiment(network=Network(activation=activation))
+    estimator = default_estimator(experiment)
+    assert estimator.n_bins == 30
+    reached = ACTIVATIONS[activation](torch.linspace(-50, 50, 1001))
+    if reached.abs().max() > 1:
+        assert estimator.limits == "range"
+    else:
+        assert estimator == Binning()
 
 
 def test_titles_and_experiments_differ():

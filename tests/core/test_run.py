@@ -15,6 +15,7 @@ import torch
 from ibcore.experiment import Experiment, FieldError, Network, Recording, Task, Training
 from ibcore.run import Run, train
 from ibcore.tasks import load, replicate_splits
+from ibcore.training import Trainer, stream
 
 from .test_networks import MODULES, one_network
 
@@ -184,6 +185,18 @@ def test_a_replicate_is_sound_before_the_epoch_at_which_it_diverged():
 def test_a_run_needs_a_checkpoint():
     with pytest.raises(ValueError, match="at least one checkpoint"):
         Run.from_checkpoints(tiny(), "", [])
+
+
+def test_checkpoints_with_a_gap_are_no_run():
+    experiment = tiny()
+    first, second, third, last = stream(Trainer(experiment, load(TASK), torch.device("cpu")))
+    before = Run.from_checkpoints(experiment, "", [first])
+    assert Run.from_checkpoints(experiment, "", [second, third], before=before).epochs[-1] == 2
+    for gap in ([first, third], [second], [first, second, third, last, last]):
+        with pytest.raises(ValueError, match="are not the first that the experiment records"):
+            Run.from_checkpoints(experiment, "", gap)
+    with pytest.raises(ValueError, match=r"their epochs \[0, 2\] are not the first"):
+        Run.from_checkpoints(experiment, "", [third], before=before)
 
 
 def test_checkpoint_keys_follow_from_the_content_alone():

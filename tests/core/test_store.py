@@ -259,6 +259,19 @@ def test_a_partial_run_ends_before_its_first_damaged_checkpoint(told):
     assert told == ["cache: checkpoint-1.pt is damaged and left aside"]
 
 
+@pytest.mark.parametrize("steps", [3, 4, 6])
+def test_a_damaged_checkpoint_at_the_epoch_reached_is_made_again(steps, told):
+    experiment = tiny(Task(train_fraction=0.03), batch_size=60, checkpoints=5)
+    assert experiment.epochs == (0, 1, 2, 3, 4)
+    train(told.store, experiment, steps)
+    (path,) = told.store.folder.rglob(f"checkpoint-{steps // 3}.pt")
+    damage(path, "truncated")
+    run, _ = train(told.store, experiment)
+    assert run.complete
+    assert_same(run, trained(experiment))
+    assert told == [f"cache: {path.name} is damaged and left aside"]
+
+
 def test_a_single_wrong_bit_in_a_checkpoint_is_noticed(told):
     experiment = tiny(epochs=10)
     part, _ = train(told.store, experiment, 8)
@@ -315,6 +328,57 @@ def test_a_full_disk_ends_the_journal_but_not_the_training(told, monkeypatch):
     assert "cannot be written, nothing is kept" in line
     assert "No space left on device" in line
     assert told.store.holds(tiny())
+
+
+def test_a_journal_that_another_process_cleared_goes_on(store, monkeypatch):
+    experiment, save, saved = tiny(), store_module.torch.save, []
+
+    def cleared_meanwhile(content, file):
+        save(content, file)
+        saved.append(file.name)
+        if len(saved) == 2:
+            store_module.shutil.rmtree(Path(file.name).parent)
+
+    monkeypatch.setattr(store_module.torch, "save", cleared_meanwhile)
+    train(store, experiment, 2)
+    assert sorted(path.name for path in store.folder.glob("partial/*/*")) == [
+        "checkpoint-1.pt",
+        "checkpoint-2.pt",
+        "state.pt",
+    ]
+    assert_same(train(store, experiment)[0], trained(experiment))
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(told, monkeypatch):
+    def full(_content, file):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module.torch, "save", full)
+    monkeypatch.setattr(Run, "save", full)
+    train(told.store, tiny(), 2)
+    with pytest.raises(OSError, match="No space left"):
+        told.store.keep(trained(tiny()))
+    assert len(told) == 1
+    for folder in ("partial", "opened"):
+        assert [path for path in told.store.folder.glob(f"{folder}/**/*") if path.is_file()] == []
+
+
+def test_results_that_could_not_be_kept_are_one_notice(told, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("joblib.numpy_pickle.dump", full)
+    run, _ = train(told.store, tiny())
+    assert_same(run, trained(tiny()))
+    assert told == [
+        "cache: what is computed could not be kept ([Errno 28] No space left on device)"
+    ]
+    table = told.store.curves(run, Binning(), VALUES)
+    pd.testing.assert_frame_equal(table, information_curves(run, Binning(), VALUES))
+    assert len(told) == 1
+    assert not told.store.holds(tiny())
+    assert_same(told.store.find(tiny()), run)
 
 
 def test_without_a_listener_notices_are_warnings(tmp_path):
@@ -378,6 +442,19 @@ def test_where_one_stands_on_the_ladder_does_not_count(store, computed):
         lambda store, run: store.curves(diverged(run, 0, 1), Binning(limits="layer"), VALUES),
     ],
 )
+def test_a_mended_estimator_computes_again_what_was_estimated_and_that_only(
+    store, computed, monkeypatch
+):
+    run, _ = train(store, tiny())
+    binning = Binning(limits="range")
+    table = store.curves(run, binning, VALUES)
+    monkeypatch.setattr(store_module, "ESTIMATES", 2)
+    assert store.known_curves(run, binning, VALUES)[1] == 0
+    pd.testing.assert_frame_equal(store.curves(run, binning, VALUES), table)
+    assert computed == [0, 1, 2, 3] * 2
+    assert store.holds(tiny())
+
+
 def test_what_counts_is_not_mixed_up(other, store):
     run = trained(tiny())
     first = store.curves(run, Binning(), VALUES)

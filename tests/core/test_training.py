@@ -207,7 +207,7 @@ def test_steps_per_epoch():
 
 def test_unknown_devices_are_refused_in_one_line():
     assert resolve_device("auto").type in ("cuda", "mps", "cpu")
-    for name in ("tpu9", "cuda:77"):
+    for name in ("tpu9", "cuda:77", "meta"):
         with pytest.raises(ValueError, match="device") as caught:
             resolve_device(name)
         assert "\n" not in str(caught.value)

@@ -143,6 +143,18 @@ def test_training_tells_its_progress_and_then_that_it_is_done(tmp_path):
     assert_same(Store(tmp_path).find(tiny(epochs=50)), trained(tiny(epochs=50)))
 
 
+def test_what_a_library_prints_is_no_event(tmp_path):
+    chatty = (
+        "from ibcore import worker\n"
+        "carried_out = worker.JOBS['train']\n"
+        "worker.JOBS['train'] = lambda *args: print('hello') or carried_out(*args)\n"
+        "worker.main()\n"
+    )
+    with working(tmp_path, train_request(tiny()), ("-c", chatty)) as process:
+        assert process.events()[-1] == {"event": "done", "complete": True}
+        assert process.process.stderr.read() == "hello\n"
+
+
 def test_closing_stdin_stops_at_once_and_keeps_what_there_is(tmp_path):
     with working(tmp_path, train_request(ENDLESS)) as process:
         process.wait_for_progress(50)
@@ -277,6 +289,7 @@ WRONG = {
 WRONG_CURVES = {
     "no estimator": ({"estimator": None}, "estimator"),
     "unknown estimator": ({"estimator": {"family": "ksg"}}, "estimator"),
+    "a list as family": ({"estimator": {"family": []}}, "estimator"),
     "wrong bins": ({"estimator": {"family": "binning", "n_bins": 1}}, "n_bins"),
     "no values": ({"values": []}, "values"),
     "a number as values": ({"values": 30}, "values"),
