@@ -14,6 +14,9 @@ from runs import Shown, as_json, notices, store
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 """How long one look may spend on estimates: at a run in training, at any other."""
 
+UNSEEN_SECONDS = 10.0
+"""A ladder that no page has asked about for so long makes room for one that is looked at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -99,10 +102,13 @@ def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job | Non
     """
     key = "curves " + " ".join(_identity(shown.run, estimator, samples))
     job = jobs.registry().get(key)
-    if job is not None and job.state == "done":
-        job.state, job.error = "failed", "the estimates could not be kept in the cache folder"
-    if job is not None and (job.active or job.state == "failed" or job.cancelled):
-        return job
+    if job is not None and not job.retired:
+        job.seen = time.monotonic()
+        if job.state == "done":
+            job.state, job.error = "failed", "the estimates could not be kept in the cache folder"
+        if job.active or job.state == "failed" or job.cancelled:
+            return job
+    jobs.registry().retire_unseen("curves ", UNSEEN_SECONDS)
     request = {
         "job": "curves",
         "estimator": to_dict(estimator),

@@ -30,6 +30,8 @@ class Job:
     notices: list[str] = field(default_factory=list)
     error: str | None = None
     cancelled: bool = False
+    retired: bool = False
+    seen: float = field(default_factory=time.monotonic)
     listener: threading.Thread | None = None
 
     @property
@@ -38,8 +40,16 @@ class Job:
         return self.state == "running"
 
     def cancel(self) -> None:
-        """Ask the worker to stop and to keep what it has."""
+        """Ask the worker, for a person, to stop and to keep what it has."""
         self.cancelled = True
+        self._end()
+
+    def retire(self) -> None:
+        """Ask the worker to stop because nobody looks at its work; it may be asked again."""
+        self.retired = True
+        self._end()
+
+    def _end(self) -> None:
         # An error here means that it has ended by itself in the meantime.
         with contextlib.suppress(OSError):
             self.process.stdin.close()
@@ -90,6 +100,13 @@ class Jobs:
             if job is None or not job.active:
                 job = self._jobs[key] = _launch(request)
             return job
+
+    def retire_unseen(self, kind: str, seconds: float) -> None:
+        """Retire the jobs of that kind that no page has asked about for so long."""
+        now = time.monotonic()
+        for key, job in list(self._jobs.items()):
+            if key.startswith(kind) and job.active and now - job.seen > seconds:
+                job.retire()
 
     def get(self, key: str) -> Job | None:
         """The running or last job of that key."""

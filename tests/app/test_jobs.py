@@ -1,0 +1,88 @@
+"""Workers as the server sees them: joined, cancelled, killed, noisy, retired."""
+
+import json
+import sys
+import time
+
+import pytest
+
+import jobs
+from ibcore import Experiment, Network, Recording, Store, Task, Training
+from ibcore.training import Progress
+
+LONG = Experiment(
+    Task(train_fraction=0.05), Network("4-3"), Training(epochs=100_000, replicates=2), Recording(20)
+)
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
+    made = jobs.Jobs()
+    yield made
+    for job in made._jobs.values():
+        job.process.kill()
+        job.listener.join()
+
+
+def request(experiment=LONG):
+    return {"job": "train", "experiment": json.loads(experiment.to_json())}
+
+
+def wait(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen within 30 s")
+
+
+def test_equal_requests_share_a_worker_and_cancel_keeps_what_there_is(registry):
+    job = registry.start("a", request())
+    assert registry.start("a", request()) is job
+    wait(lambda: job.progress is not None)
+    assert {"done", "total", "epoch", "seconds_left"} == set(job.progress)
+    assert set(job.progress) == set(Progress.__dataclass_fields__)
+    job.cancel()
+    wait(lambda: not job.active)
+    assert job.state == "stopped"
+    assert len(Store().find(LONG).epochs) > 1
+
+
+def test_a_killed_worker_is_a_failed_job_that_can_be_started_again(registry):
+    job = registry.start("a", request())
+    job.process.kill()
+    wait(lambda: not job.active)
+    assert job.state == "failed"
+    assert "-9" in job.error
+    assert registry.start("a", request()) is not job
+
+
+def test_a_refused_request_says_why(registry):
+    wrong = request()
+    wrong["experiment"]["network"]["activation"] = "swish"
+    job = registry.start("a", wrong)
+    wait(lambda: not job.active)
+    assert job.state == "failed"
+    assert job.error.startswith("activation: 'swish' is not allowed")
+
+
+def test_a_worker_that_prints_noise_ends_all_the_same(registry, monkeypatch, tmp_path):
+    noisy = tmp_path / "noisy"
+    noisy.write_text(f"#!{sys.executable}\nprint('hello')\nprint('[1]')\nprint('{{}}')\n")
+    noisy.chmod(0o755)
+    monkeypatch.setattr(jobs.sys, "executable", str(noisy))
+    job = registry.start("a", request())
+    wait(lambda: not job.active)
+    assert job.state == "failed"
+
+
+def test_only_jobs_that_nobody_asks_about_are_retired(registry):
+    old, new, other = (registry.start(key, request()) for key in ("curves a", "curves b", "train"))
+    old.seen = other.seen = time.monotonic() - 60
+    registry.retire_unseen("curves ", 10)
+    wait(lambda: not old.active)
+    assert old.retired
+    assert not old.cancelled
+    assert new.active
+    assert other.active
