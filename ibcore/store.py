@@ -330,13 +330,13 @@ def _version(kind: str) -> int:
 def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file, and its folder, so that others see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)
+    number, name = tempfile.mkstemp(dir=path.parent)
     try:
-        with file:
+        with open(number, "wb") as file:
             write(file)
-        os.replace(file.name, path)
+        os.replace(name, path)
     except BaseException:
-        Path(file.name).unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise
 
 

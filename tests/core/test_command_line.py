@@ -13,7 +13,7 @@ import pytest
 
 from ibcore import __main__ as command_line
 from ibcore.estimators import KDE, Binning
-from ibcore.experiment import Experiment, Task
+from ibcore.experiment import Experiment, Network, Task
 from ibcore.plane import information_plane
 from ibcore.presets import PRESETS, changed
 from ibcore.run import Run
@@ -88,6 +88,65 @@ def test_run_from_a_file_with_another_estimator(tmp_path, capsys):
     assert_written(tmp_path / "out", experiment, Binning(width=0.2))
 
 
+@pytest.mark.parametrize(
+    ("begin", "words", "estimator"),
+    [
+        (["saxe-relu"], ["--n-bins", "50"], Binning(50, "range")),
+        (["saxe-relu"], ["--estimator", "binning"], Binning(100, "range")),
+        (["saxe-relu"], ["--limits", "layer"], Binning(100, "layer")),
+        (["saxe-relu"], ["--variance", "0.2"], KDE(0.2)),
+        (["digits-relu"], ["--n-bins", "50"], Binning(50, "range")),
+        (["digits-relu"], [], KDE(0.1)),
+        (["quick-tanh"], ["--n-bins", "50"], Binning(50)),
+        (["mine.json"], [], Binning(30, "range")),
+        (["mine.json"], ["--n-bins", "9"], Binning(9, "range")),
+        (["mine.json", "--set", "network.activation=tanh"], [], Binning()),
+    ],
+)
+def test_what_is_not_said_of_the_estimator_is_its_presets_or_fits_the_activation(
+    begin, words, estimator, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.json").write_text(tiny(network=Network("5-3", "relu")).to_json())
+    seen = []
+    monkeypatch.setattr(command_line, "_train", lambda *_: trained(tiny()))
+    monkeypatch.setattr(command_line, "_write_plane", lambda run, used, *_: seen.append(used))
+    assert main("run", *begin, *words, "--out", "out") == 0
+    assert seen == [estimator]
+
+
+def test_the_test_samples_are_refused_before_the_training(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(command_line, "_train", None)
+    words = ["run", "quick-tanh", "--out", tmp_path, "--samples", "test"]
+    line = refused(*words, "--set", "task.train_fraction=1")
+    assert "samples: 'test' is not allowed; use all or train" in line
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(RuntimeError("out of\nmemory"), "out of memory"), (MemoryError(), "MemoryError")],
+)
+def test_what_a_library_has_to_say_is_one_line(error, line, tmp_path, refused, monkeypatch):
+    def failed(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(command_line, "_train", failed)
+    assert refused("run", "quick-tanh", "--out", tmp_path) == f"ibcore: {line}"
+
+
+def test_files_are_utf_8_wherever_one_is(tmp_path):
+    text = '{"network": {"activation": "ü"}}'
+    (tmp_path / "mine.json").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-m", "ibcore", "run", "mine.json", "--out", "out"],
+        cwd=tmp_path,
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert "activation: '\\xfc' is not allowed" in done.stderr
+
+
 def test_run_with_another_task(tmp_path):
     np.savez(tmp_path / "my.npz", x=np.eye(6), y=np.arange(6) % 2)
     path = tmp_path / "my.npz"
@@ -112,7 +171,8 @@ def test_replicates_that_diverged_are_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "estimator"),
     [
-        ([], Binning()),
+        ([], Binning(limits="range")),
+        (["--n-bins", "5"], Binning(5, "range")),
         (["--estimator", "kde", "--variance", "0.1"], KDE(0.1)),
         (["--variance", "0.3"], KDE(0.3)),
         (["--limits", "layer"], Binning(limits="layer")),
@@ -120,7 +180,8 @@ def test_replicates_that_diverged_are_named(tmp_path, capsys):
     ],
 )
 def test_plane_prints_the_information_plane(words, estimator, tmp_path, capsys):
-    run = trained(tiny(Task("digits", train_fraction=0.1), checkpoints=2))
+    relu = Network("5-3", "relu")
+    run = trained(tiny(Task("digits", train_fraction=0.1), relu, checkpoints=2))
     run.save(tmp_path / "run.npz")
     expected = information_plane(run, estimator, samples="train")
     words = [*words, "--samples", "train"]

@@ -321,7 +321,7 @@ def test_a_full_disk_ends_the_journal_but_not_the_training(told, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module.tempfile, "NamedTemporaryFile", full)
+    monkeypatch.setattr(store_module.tempfile, "mkstemp", full)
     run, _ = train(told.store, tiny())
     assert_same(run, trained(tiny()))
     (line,) = told
@@ -335,9 +335,9 @@ def test_a_journal_that_another_process_cleared_goes_on(store, monkeypatch):
 
     def cleared_meanwhile(content, file):
         save(content, file)
-        saved.append(file.name)
+        saved.append(file)
         if len(saved) == 2:
-            store_module.shutil.rmtree(Path(file.name).parent)
+            store_module.shutil.rmtree(store.folder / "partial")
 
     monkeypatch.setattr(store_module.torch, "save", cleared_meanwhile)
     train(store, experiment, 2)
@@ -442,6 +442,13 @@ def test_where_one_stands_on_the_ladder_does_not_count(store, computed):
         lambda store, run: store.curves(diverged(run, 0, 1), Binning(limits="layer"), VALUES),
     ],
 )
+def test_what_counts_is_not_mixed_up(other, store):
+    run = trained(tiny())
+    first = store.curves(run, Binning(), VALUES)
+    assert not first.equals(other(store, run))
+    pd.testing.assert_frame_equal(store.curves(run, Binning(), VALUES), first)
+
+
 def test_a_mended_estimator_computes_again_what_was_estimated_and_that_only(
     store, computed, monkeypatch
 ):
@@ -453,13 +460,6 @@ def test_a_mended_estimator_computes_again_what_was_estimated_and_that_only(
     pd.testing.assert_frame_equal(store.curves(run, binning, VALUES), table)
     assert computed == [0, 1, 2, 3] * 2
     assert store.holds(tiny())
-
-
-def test_what_counts_is_not_mixed_up(other, store):
-    run = trained(tiny())
-    first = store.curves(run, Binning(), VALUES)
-    assert not first.equals(other(store, run))
-    pd.testing.assert_frame_equal(store.curves(run, Binning(), VALUES), first)
 
 
 def test_the_samples_of_another_split_are_not_mixed_up(store):
