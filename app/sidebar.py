@@ -58,7 +58,7 @@ def draw() -> None:
             format_func=lambda name: PRESETS[name].title,
             help="A published experiment. It fills the fields below and chooses the estimator.",
         )
-        preset = PRESETS[st.session_state["preset"]]
+        preset = PRESETS[state.current()["preset"]]
         with st.expander("Source and differences"):
             st.caption(preset.source)
             st.caption(preset.note)

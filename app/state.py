@@ -254,7 +254,7 @@ def compare(preset: str) -> None:
     """
     st.session_state.update({"preset": preset, "adopted": preset})
     st.session_state.update(of_experiment(PRESETS[preset].experiment))
-    if st.session_state["limits"] == "fixed":
+    if current()["limits"] == "fixed":
         st.session_state["limits"] = "range"
 
 

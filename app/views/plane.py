@@ -6,6 +6,7 @@ import streamlit as st
 
 import curves
 import runs
+import state
 from charts import plane_figure
 from describe import plain, spread, what_am_i_looking_at
 from ibcore.estimators import Estimator
@@ -29,7 +30,7 @@ def draw() -> bool:
     shown = runs.current()
     job = status(shown)
     estimator = estimator_bar()
-    samples = st.session_state["samples"]
+    samples = state.current()["samples"]
     found = None
     try:
         found = curves.plane(shown, estimator, samples)

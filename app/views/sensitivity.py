@@ -32,7 +32,7 @@ def draw() -> bool:
     job = status(shown)
     _both_runs()
     estimator = estimator_bar()
-    samples = st.session_state["samples"]
+    samples = state.current()["samples"]
     busy = job is not None and job.active
     if shown.origin == "live":
         st.info("The whole ladder is computed once the training has ended.")
@@ -51,7 +51,7 @@ def _both_runs() -> None:
         "One run at every value of the estimator's parameter. Put the two bundled runs through the"
         " same estimator, which takes the range of the run for its limits:"
     )
-    now = st.session_state["preset"]
+    now = state.current()["preset"]
     for column, (label, preset) in zip(st.columns([1, 1, 5]), BUNDLED.items(), strict=False):
         kind = "primary" if preset == now else "secondary"
         if column.button(
