@@ -16,6 +16,7 @@ from charts.tables import (
     history_mean,
     mean_table,
     records,
+    turning_points,
     with_checkpoint,
 )
 
@@ -32,6 +33,8 @@ SATURATION = {
 }
 SINGLE_PATHS = 20
 """More paths of single replicates than these cannot be told apart and slow the chart down."""
+HALF_A_PIXEL = 0.001
+"""Of an axis of some 500 pixels."""
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),
     *("accuracy", "accuracy_low", "accuracy_high"),
@@ -46,7 +49,7 @@ def plane_rows(
     losses = history_mean(history)
     return {
         "means": mean_rows(table, settings),
-        "replicates": _replicates(table),
+        "replicates": _replicates(table, settings),
         "checkpoints": _checkpoints(table, settings.epochs),
         "history": records(losses, HISTORY_COLUMNS),
         "splits": [{"split": name, "slot": i} for i, name in enumerate(losses["split"].unique())],
@@ -104,12 +107,19 @@ def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = Non
     return records(means, (*extra, *MEAN_COLUMNS))
 
 
-def _replicates(table: pd.DataFrame) -> list[dict]:
+def _replicates(table: pd.DataFrame, settings: PlaneSettings) -> list[dict]:
+    """The paths of single replicates, without the points that do not bend them."""
     if table["replicate"].nunique() < 2:
         return []
     first = np.unique(table["replicate"])[:SINGLE_PATHS]
     ordered = table[table["replicate"].isin(first)].sort_values(["layer", "replicate", "k"])
-    return records(ordered, ("layer", "replicate", "k", "i_xt", "i_ty"), digits=4)
+    kept = []
+    for rows in ordered.groupby(["layer", "replicate"], sort=False).indices.values():
+        x = (ordered["i_xt"].to_numpy()[rows] / settings.h_x).tolist()
+        y = (ordered["i_ty"].to_numpy()[rows] / settings.h_y).tolist()
+        kept.extend(rows[turning_points(x, y, HALF_A_PIXEL)])
+    columns = ("layer", "replicate", "k", "i_xt", "i_ty")
+    return records(ordered.iloc[kept], columns, digits=4)
 
 
 def _checkpoints(table: pd.DataFrame, epochs: tuple[int, ...]) -> list[dict]:

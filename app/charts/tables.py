@@ -79,6 +79,29 @@ def with_checkpoint(table: pd.DataFrame, epochs: tuple[int, ...]) -> pd.DataFram
     return table.assign(k=table["epoch"].map(index).astype(int))
 
 
+def turning_points(x: list[float], y: list[float], tolerance: float) -> list[int]:
+    """Indices of the points that draw the same path to within `tolerance`, ends included.
+
+    Douglas and Peucker (1973): of the points between two that are kept, the one
+    farthest from their straight line is kept if it lies beyond the tolerance.
+    """
+    kept, stretches = {0, len(x) - 1}, [(0, len(x) - 1)]
+    while stretches:
+        first, last = stretches.pop()
+        dx, dy = x[last] - x[first], y[last] - y[first]
+        length = math.hypot(dx, dy)
+        farthest, distance = first, tolerance
+        for i in range(first + 1, last):
+            a, b = x[i] - x[first], y[i] - y[first]
+            off = abs(a * dy - b * dx) / length if length > tolerance else math.hypot(a, b)
+            if off > distance:
+                farthest, distance = i, off
+        if farthest != first:
+            kept.add(farthest)
+            stretches += [(first, farthest), (farthest, last)]
+    return sorted(kept)
+
+
 def records(table: pd.DataFrame, columns: Iterable[str], digits: int = 5) -> list[dict]:
     """Rows as plain JSON values: floats rounded to `digits` places, not finite as None."""
     kept = table[list(columns)].round(digits)

@@ -4,6 +4,7 @@ import ast
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 import charts
 from charts.layers import colour
-from charts.tables import records, with_checkpoint
+from charts.tables import records, turning_points, with_checkpoint
 from charts.theme import SHAPES, layer_colours, layer_shapes
 
 from .synthetic import EPOCHS, NAMES, curves, tables
@@ -448,3 +449,25 @@ def test_charts_import_neither_the_page_nor_the_training():
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             assert not {n.split(".")[0] for n in names} & {"streamlit", "torch", "ibcore"}, file
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=1, max_size=40))
+def test_no_point_lies_farther_from_its_drawn_path_than_the_tolerance(points):
+    x, y = [p[0] for p in points], [p[1] for p in points]
+    kept = turning_points(x, y, 0.05)
+    assert kept[0] == 0
+    assert kept[-1] == len(points) - 1
+    for first, last in pairwise(kept):
+        a, b = np.array(points[first]), np.array(points[last])
+        for i in range(first + 1, last):
+            along = np.clip((points[i] - a) @ (b - a) / max((b - a) @ (b - a), 1e-300), 0, 1)
+            beside = np.linalg.norm(points[i] - a - along * (b - a))
+            # Beyond an end of the stretch the line still counts, and the path passes there.
+            line = abs(np.linalg.det([b - a, points[i] - a])) / max(np.linalg.norm(b - a), 0.05)
+            assert min(beside, line) <= 0.05 + 1e-12
+
+
+def test_a_straight_path_needs_its_ends_only():
+    assert turning_points([0, 1, 2, 3], [0, 2, 4, 6], 1e-9) == [0, 3]
+    assert turning_points([0, 1, 2, 3], [0, 2, 4, 0], 1e-9) == [0, 2, 3]
+    assert turning_points([5], [5], 1e-9) == [0]
