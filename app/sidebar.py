@@ -2,6 +2,7 @@
 
 import io
 import threading
+from itertools import pairwise
 
 import streamlit as st
 
@@ -46,6 +47,9 @@ HELP = {
     "reps": "Networks that differ in their initial weights, trained side by side.",
     "ckpt": "Log-spaced epochs that are kept, the first and the last among them.",
 }
+
+LARGE = 20_000_000
+"""Weights of an ensemble whose first steps are not tried out here: they would hold the page up."""
 
 
 def draw() -> None:
@@ -194,6 +198,8 @@ def _price(experiment: Experiment | None, active: bool, found) -> str:
         return "In training; see the page for its progress."
     if found is not None and found[1] != "partial":
         return "This experiment is trained already."
+    if _weights(experiment) > LARGE:
+        return "This is a large ensemble: the time it takes shows once it trains."
     try:
         whole = _seconds(experiment.key, experiment)
     except (RuntimeError, MemoryError) as error:
@@ -203,6 +209,11 @@ def _price(experiment: Experiment | None, active: bool, found) -> str:
     reached = found[0].epochs[-1]
     rest = duration((1 - reached / experiment.training.epochs) * whole)
     return f"Stopped at epoch {reached}; the rest will take {rest}."
+
+
+def _weights(experiment: Experiment) -> int:
+    sizes = check_size(experiment, runs.dataset(experiment))
+    return experiment.training.replicates * sum(a * b for a, b in pairwise(sizes))
 
 
 @st.cache_data(max_entries=64, ttl=900, show_spinner=False)

@@ -306,7 +306,7 @@ def read(key: str, text: str) -> object:
     """A setting's value from the text in a URL; FieldError where it is not allowed."""
     known = defaults()
     if key not in known:
-        raise FieldError(key, text, "only the settings of this page")
+        raise FieldError(key[:60], text, "only the settings of this page")
     if key in CHOICES:
         by_text = {_text(choice): choice for choice in CHOICES[key]}
         if text not in by_text:

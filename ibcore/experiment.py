@@ -6,7 +6,6 @@ travels as JSON; and its `key` names the result on every machine.
 
 import hashlib
 import json
-import math
 import numbers
 from dataclasses import asdict, dataclass, field, fields, replace
 
@@ -65,7 +64,8 @@ def _choice(obj: object, name: str, allowed: tuple[str, ...]) -> None:
 def _integer(obj: object, name: str, low: int, high: int) -> None:
     value = getattr(obj, name)
     whole = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not whole or not math.isfinite(value) or value != int(value) or not low <= value <= high:
+    # The range first: NaN fails it, and numbers beyond it may be too large for a float.
+    if not whole or not low <= value <= high or value != int(value):
         raise FieldError(name, value, f"a whole number from {low} to {high}")
     _set(obj, name, int(value))
 
@@ -112,6 +112,8 @@ class Task:
         wanted = self.name in FILE_TASKS
         if wanted and not (isinstance(self.path, str) and self.path.strip()):
             raise FieldError("path", self.path, f"the path of the data for task {self.name}")
+        if wanted and ("\0" in self.path or not self.path.isprintable()):
+            raise FieldError("path", self.path, "a path of printable characters")
         if not wanted and self.path is not None:
             raise FieldError("path", self.path, f"none: task {self.name} reads no file")
 

@@ -32,7 +32,7 @@ from ibcore.tasks import Dataset, replicate_splits
 _GATHER_BYTES = 64_000_000
 _EVALUATION_BYTES = 256_000_000
 _WORTH_SHARING = 200_000
-_MAX_RUN_BYTES = 8_000_000_000
+_MAX_RUN_BYTES = 4_000_000_000
 _MAX_STEP_BYTES = 8_000_000_000
 _DEVICE_TYPES = ("cpu", "cuda", "mps")
 
@@ -93,8 +93,8 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
     """The layer sizes D_0 .. D_L of the experiment's networks on these data.
 
     Raises FieldError where the output does not fit the classes, and where the
-    checkpoints of the run or the activations of one step would take more than
-    8 GB of memory.
+    checkpoints of the run would take more than 4 GB of memory, or the activations
+    of one step more than 8 GB.
     """
     training, network = experiment.training, experiment.network
     sizes = layer_sizes(network, math.prod(dataset.x.shape[1:]), dataset.n_classes)

@@ -61,6 +61,7 @@ def status(shown: Shown) -> jobs.Job | None:
     job = None
     if shown.wanted is not None:
         job = jobs.registry().get(runs.training_key(shown.wanted))
+    _follow(job)
     if job is not None:
         _job_line(job, "Training", shown.wanted.training.epochs)
     if not shown.is_wanted:
@@ -70,6 +71,15 @@ def status(shown: Shown) -> jobs.Job | None:
     _divergence(shown.run)
     st.caption(plain(f"{experiment_line(shown.run.experiment)} {ORIGINS[shown.origin]}"))
     return job
+
+
+def _follow(job: jobs.Job | None) -> None:
+    """Draw the sidebar anew once a training has ended."""
+    active = job is not None and job.active
+    ended = st.session_state.get("training", False) and not active
+    st.session_state["training"] = active
+    if ended:
+        st.rerun(scope="app")
 
 
 def _notices() -> None:

@@ -102,6 +102,7 @@ def test_checkpoints_that_fit_count_as_they_are_given():
 
 
 WRONG = [
+    (Training, "epochs", 10**400),
     (Task, "name", "cifar"),
     (Task, "name", None),
     (Task, "train_fraction", 1.5),
@@ -148,6 +149,12 @@ def test_a_wrong_value_is_named_with_its_field_in_one_line(kind, name, value):
     assert message.startswith(name + ": ")
     assert "use " in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("path", ["\ud800", "a\0b", "a\nb"])
+def test_a_path_must_be_printable(path):
+    with pytest.raises(FieldError, match="path"):
+        Task("npz", path=path)
 
 
 def test_file_tasks_need_a_path():

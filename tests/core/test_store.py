@@ -84,6 +84,13 @@ def test_a_cache_begun_by_another_process_is_known_at_once(store, monkeypatch):
     assert Store(store.folder).holds(tiny())
 
 
+def test_damage_to_the_notes_of_joblib_wipes_nothing(store):
+    train(store, tiny())
+    for note in store.folder.rglob("func_code.py"):
+        note.write_text("")
+    assert Store(store.folder, notice=pytest.fail).holds(tiny())
+
+
 def test_an_equal_experiment_is_served_under_its_own_settings(store):
     train(store, tiny(momentum=0.1, batch_mode="full", batch_size=3))
     same = tiny(momentum=0.9, batch_mode="full", batch_size=4)
