@@ -9,13 +9,14 @@ from collections.abc import Sequence
 import pandas as pd
 import vl_convert
 
-from charts import THEMES, with_caption
+from charts import THEMES, plain, with_caption
 
 _HTML_STYLE = """<style>
   body {{ margin: 16px; background: {background}; color: {text}; }}
   .vega-embed .vega-bind label {{ display: flex; gap: 8px; font: 14px sans-serif; }}
   .vega-embed .vega-bind input {{ width: 600px; }}
   .vega-embed .vega-bind input + span {{ display: none; }}
+  #vg-tooltip-element {{ white-space: pre-line; }}
 </style>"""
 
 
@@ -50,7 +51,7 @@ def to_csv(table: pd.DataFrame) -> bytes:
 def _on_paper(chart: dict, caption: Sequence[str]) -> dict:
     """With the caption and the theme's own background instead of a page's."""
     background = THEMES[chart["usermeta"]["theme"]].background
-    return {**with_caption(chart, caption), "background": background}
+    return {**with_caption(plain(chart), caption), "background": background}
 
 
 def _still(chart: dict, caption: Sequence[str]) -> dict:

@@ -1,20 +1,12 @@
-"""Start here: `streamlit run app/main.py`."""
+"""Start here: `streamlit run app/main.py`. What each visitor runs is in `pages.py`.
+
+The libraries that take long to import are imported before the server answers, not
+while the first visitor waits.
+"""
 
 import streamlit as st
 
-import sidebar
-import state
+import charts  # noqa: F401
+import ibcore  # noqa: F401
 
-st.set_page_config("Information bottleneck explorer", layout="wide")
-st.html("<style>.stMainBlockContainer {padding: 3.5rem 2rem 2rem}</style>")
-page = st.navigation(
-    [
-        st.Page("views/plane.py", title="Information plane", default=True),
-        st.Page("views/sensitivity.py", title="Sensitivity"),
-        st.Page("views/guide.py", title="Guide"),
-    ],
-    position="top",
-)
-state.begin()
-sidebar.draw()
-page.run()
+app = st.App("pages.py")

@@ -6,6 +6,7 @@ from charts.heat import heat_map
 from charts.multiples import small_multiples
 from charts.network import network_drawing
 from charts.settings import PlaneSettings
+from charts.spec import plain
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
 
@@ -16,6 +17,7 @@ __all__ = [
     "history_mean",
     "mean_table",
     "network_drawing",
+    "plain",
     "plane_figure",
     "small_multiples",
     "with_caption",

@@ -12,7 +12,7 @@ from charts.ladder import parameter_title, rung
 from charts.plane import I_TY, I_XT
 from charts.settings import PlaneSettings
 from charts.spec import layered, named, specification, template
-from charts.tables import mean_table, records, with_checkpoint
+from charts.tables import mean_table, with_checkpoint
 from charts.theme import THEMES
 
 TITLES = {"i_xt": I_XT, "i_ty": I_TY}
@@ -51,13 +51,13 @@ def heat_map(
 
 def _cells(
     curves: pd.DataFrame, parameter: str, settings: PlaneSettings, quantity: str
-) -> list[dict]:
+) -> pd.DataFrame:
     means = mean_table(curves, by=("epoch", "layer", parameter))
     means = with_checkpoint(means, settings.epochs)
     edges = _edges(settings.epochs)
     placed = means.assign(left=edges[means["k"]], right=edges[means["k"] + 1])
-    renamed = placed.rename(columns={parameter: "value", quantity: "bits", f"{quantity}_sd": "sd"})
-    return records(renamed, ("layer", "value", "epoch", "left", "right", "bits"), digits=4)
+    renamed = placed.rename(columns={parameter: "value", quantity: "bits"})
+    return renamed[["layer", "value", "epoch", "left", "right", "bits"]].round(4)
 
 
 def _edges(epochs: tuple[int, ...]) -> np.ndarray:

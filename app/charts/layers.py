@@ -7,11 +7,7 @@ from charts.theme import layer_colours, layer_shapes
 
 HOVER = "hover"
 PIN = "pin"
-TIPS = {
-    "i_xt_text": "I(X;T) (bits)",
-    "i_ty_text": "I(T;Y) (bits)",
-    "h_t_text": "H(T) (bits)",
-}
+LIT = "lit"
 
 
 def colour(settings: PlaneSettings) -> alt.Color:
@@ -39,29 +35,27 @@ def _layer_scale(settings: PlaneSettings, signs: list[str]) -> alt.Scale:
 
 
 def selections(views: list[str]) -> list[dict]:
-    """The layer under the pointer, and the layers that were clicked; a double click lets go."""
+    """The layer under the pointer, and the layers that were clicked; a double click lets go.
+
+    The parameter `lit` has the layers that stand out: the one under the pointer, else
+    the clicked ones, else none. Every mark asks for it, so it is worked out once.
+    """
     point = {"type": "point", "fields": ["layer"]}
     hovered = {**point, "on": "pointerover", "clear": "pointerout"}
     clicked = {**point, "on": "click", "clear": "dblclick"}
     return [
         {"name": HOVER, "select": hovered, "views": views},
         {"name": PIN, "select": clicked, "views": views},
+        {"name": LIT, "expr": f"{HOVER}.layer || {PIN}.layer"},
     ]
 
 
 def lit(full: float = 1.0, dim: float = 0.12) -> alt.Opacity:
-    """Opacity: the layer under the pointer, else the pinned ones, else all are lit."""
-    test = {
-        "or": [
-            {"param": HOVER, "empty": False},
-            {"and": [f"!length(data('{HOVER}_store'))", {"param": PIN}]},
-        ]
-    }
+    """Opacity: dim, unless the layer stands out or none does."""
+    test = f"!{LIT} || indexof({LIT}, datum.layer) >= 0"
     return alt.Opacity(condition={"test": test, "value": full}, value=dim)
 
 
-def tooltips() -> list[alt.Tooltip]:
+def tooltips() -> alt.Tooltip:
     """All numbers of one mean, as `mean_rows` writes them."""
-    titles = {"name": "layer", "epoch": "epoch"} | TIPS
-    titles |= {"bounds": "lower to upper", "note": "replicates"}
-    return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
+    return alt.Tooltip("tip:N")

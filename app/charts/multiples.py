@@ -67,12 +67,9 @@ def _panel_row(table: pd.DataFrame, parameter: str, value: float, i: int, curren
     return {"panel": i, "title": title, "current": current}
 
 
-def _with_ends(means: list[dict]) -> list[dict]:
-    last: dict = {}
-    for row in means:
-        key = row["panel"], row["layer"]
-        last[key] = max(row["k"], last.get(key, 0))
-    return [{**row, "last": row["k"] == last[row["panel"], row["layer"]]} for row in means]
+def _with_ends(means: pd.DataFrame) -> pd.DataFrame:
+    last = means.groupby(["panel", "layer"])["k"].transform("max")
+    return means.assign(last=means["k"] == last)
 
 
 @lru_cache(maxsize=32)

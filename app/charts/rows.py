@@ -1,21 +1,21 @@
-"""The named data sets of a figure, as plain JSON rows.
+"""The named data sets of a figure: tables, and lists of JSON values where they are short.
 
 The rows stand apart from the specification, which names them only. So a chart
 on a page keeps its epoch while data arrive, because its specification is the same.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from charts.settings import PlaneSettings
+from charts.spec import Rows
 from charts.tables import (
     BOUNDS,
-    QUANTITIES,
     history_mean,
     mean_table,
-    records,
     turning_points,
     with_checkpoint,
 )
@@ -23,17 +23,16 @@ from charts.tables import (
 MEAN_COLUMNS = (
     *("layer", "name", "k", "epoch", "i_xt", "i_ty", *BOUNDS, "saturated"),
     *(f"{name}_{end}" for name in ("i_xt", "i_ty") for end in ("low", "high")),
-    *(f"{name}_text" for name in QUANTITIES),
-    *("bounds", "note"),
+    "tip",
 )
-TITLES = {"i_xt": "I(X;T)", "i_ty": "I(T;Y)"}
+TITLES = {"i_xt": "I(X;T)", "i_ty": "I(T;Y)", "h_t": "H(T)"}
 SATURATION = {
     True: "× saturated in most replicates: close to log2 N, the samples limit the estimate",
     False: "no estimate is saturated (close to log2 N)",
 }
 SINGLE_PATHS = 20
 """More paths of single replicates than these cannot be told apart and slow the chart down."""
-HALF_A_PIXEL = 0.001
+A_PIXEL = 0.002
 """Of an axis of some 500 pixels."""
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),
@@ -43,7 +42,7 @@ HISTORY_COLUMNS = (
 
 def plane_rows(
     table: pd.DataFrame, history: pd.DataFrame, settings: PlaneSettings
-) -> dict[str, list[dict]]:
+) -> dict[str, Rows]:
     """Every data set of the plane figure by name."""
     table = with_checkpoint(table, settings.epochs)
     losses = history_mean(history)
@@ -51,7 +50,7 @@ def plane_rows(
         "means": mean_rows(table, settings),
         "replicates": _replicates(table, settings),
         "checkpoints": _checkpoints(table, settings.epochs),
-        "history": records(losses, HISTORY_COLUMNS),
+        "history": losses[list(HISTORY_COLUMNS)].round(5),
         "splits": [{"split": name, "slot": i} for i, name in enumerate(losses["split"].unique())],
         "layers": layer_rows(settings),
         "labels": [_labels(table, settings)],
@@ -95,31 +94,37 @@ def often_saturated(table: pd.DataFrame) -> bool:
     return bool((table.groupby(["k", "layer"])["saturated"].mean() > 0.5).any())
 
 
-def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> list[dict]:
+def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> pd.DataFrame:
     """One row per checkpoint, layer and, if given, value of `by`; `table` has the index `k`."""
     extra = [by] if by else []
     means = mean_table(table, by=("k", "epoch", "layer", *extra))
     names = dict(enumerate(settings.layer_names, start=1))
-    texts = {f"{name}_text": _with_sd(means, name) for name in QUANTITIES}
-    means = means.assign(name=means["layer"].map(names), **texts)
-    means = means.assign(bounds=_bounds(means), note=_note(means))
-    means["saturated"] = (2 * means["saturated"] > means["replicates"]).astype(int)
-    return records(means, (*extra, *MEAN_COLUMNS))
+    layer_names = [names[layer] for layer in means["layer"].tolist()]
+    often = (2 * means["saturated"] > means["replicates"]).astype(int)
+    means = means.assign(name=layer_names, tip=_tips(means, layer_names), saturated=often)
+    return means[[*extra, *MEAN_COLUMNS]].round(5)
 
 
-def _replicates(table: pd.DataFrame, settings: PlaneSettings) -> list[dict]:
+def _replicates(table: pd.DataFrame, settings: PlaneSettings) -> Rows:
     """The paths of single replicates, without the points that do not bend them."""
-    if table["replicate"].nunique() < 2:
-        return []
     first = np.unique(table["replicate"])[:SINGLE_PATHS]
+    if len(first) < 2:
+        return []
     ordered = table[table["replicate"].isin(first)].sort_values(["layer", "replicate", "k"])
+    x = (ordered["i_xt"].to_numpy() / settings.h_x).tolist()
+    y = (ordered["i_ty"].to_numpy() / settings.h_y).tolist()
     kept = []
-    for rows in ordered.groupby(["layer", "replicate"], sort=False).indices.values():
-        x = (ordered["i_xt"].to_numpy()[rows] / settings.h_x).tolist()
-        y = (ordered["i_ty"].to_numpy()[rows] / settings.h_y).tolist()
-        kept.extend(rows[turning_points(x, y, HALF_A_PIXEL)])
-    columns = ("layer", "replicate", "k", "i_xt", "i_ty")
-    return records(ordered.iloc[kept], columns, digits=4)
+    for start, end in _stretches(ordered[["layer", "replicate"]].to_numpy()):
+        bends = turning_points(x[start:end], y[start:end], A_PIXEL)
+        kept.extend(start + i for i in bends)
+    return ordered[["layer", "replicate", "k", "i_xt", "i_ty"]].iloc[kept].round(4)
+
+
+def _stretches(keys: np.ndarray) -> list[tuple[int, int]]:
+    """First and behind the last index of each stretch of equal rows."""
+    changes = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
+    edges = [0, *changes.tolist(), len(keys)]
+    return list(pairwise(edges))
 
 
 def _checkpoints(table: pd.DataFrame, epochs: tuple[int, ...]) -> list[dict]:
@@ -132,25 +137,31 @@ def _checkpoints(table: pd.DataFrame, epochs: tuple[int, ...]) -> list[dict]:
     return rows
 
 
-def _with_sd(means: pd.DataFrame, name: str) -> list[str]:
-    pairs = zip(means[name], means[f"{name}_sd"], strict=True)
-    return [_number(m) + (f" ± {sd:.3f}" if math.isfinite(sd) else "") for m, sd in pairs]
+def _tips(means: pd.DataFrame, layer_names: list[str]) -> list[str]:
+    """All numbers of one mean as the lines of one text: drawing a field per number is slow."""
+    epochs = [f"epoch {epoch:,}" for epoch in means["epoch"].tolist()]
+    numbers = [_with_sd(means, name, title) for name, title in TITLES.items()]
+    bounds = [_intervals(means, name, TITLES[name]) for name in ("i_xt", "i_ty")]
+    lines = zip(layer_names, epochs, *numbers, *bounds, _replicate_note(means), strict=True)
+    return ["\n".join(filter(None, line)) for line in lines]
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "not estimated"
+def _with_sd(means: pd.DataFrame, name: str, title: str) -> list[str]:
+    pairs = zip(means[name].tolist(), means[f"{name}_sd"].tolist(), strict=True)
+    return [f"{title} {_number(m, sd)}" for m, sd in pairs]
 
 
-def _bounds(means: pd.DataFrame) -> list[str]:
-    x, y = (_intervals(means, name, title) for name, title in TITLES.items())
-    return [", ".join(filter(None, pair)) or "none" for pair in zip(x, y, strict=True)]
+def _number(value: float, sd: float) -> str:
+    if not math.isfinite(value):
+        return "not estimated"
+    return f"{value:.3f}" + (f" ± {sd:.3f}" if math.isfinite(sd) else "") + " bits"
 
 
 def _intervals(means: pd.DataFrame, name: str, title: str) -> list[str]:
-    pairs = zip(means[f"{name}_lower"], means[f"{name}_upper"], strict=True)
-    return [f"{title} {a:.3f} to {b:.3f}" if math.isfinite(a + b) else "" for a, b in pairs]
+    pairs = zip(means[f"{name}_lower"].tolist(), means[f"{name}_upper"].tolist(), strict=True)
+    return [f"{title} from {a:.3f} to {b:.3f}" if math.isfinite(a + b) else "" for a, b in pairs]
 
 
-def _note(means: pd.DataFrame) -> list[str]:
-    pairs = zip(means["replicates"], means["saturated"], strict=True)
-    return [f"{n}, {s} saturated" if s else f"{n}" for n, s in pairs]
+def _replicate_note(means: pd.DataFrame) -> list[str]:
+    pairs = zip(means["replicates"].tolist(), means["saturated"].tolist(), strict=True)
+    return [f"replicates: {n}" + (f", {s} saturated" if s else "") for n, s in pairs]

@@ -6,10 +6,15 @@ JSON text that depends on the scales alone, and rows that are added at the end.
 """
 
 import json
+import math
 
 import altair as alt
+import pandas as pd
 
 from charts.theme import chart_config
+
+Rows = pd.DataFrame | list[dict]
+"""A data set: a table where there are many rows, because lists of them are slow to send."""
 
 
 def named(name: str) -> alt.Chart:
@@ -43,6 +48,22 @@ def template(body: dict, theme: str, width: int, description: str) -> str:
     return json.dumps(whole)
 
 
-def specification(text: str, rows: dict[str, list[dict]]) -> dict:
+def specification(text: str, rows: dict[str, Rows]) -> dict:
     """A new specification from a template and its named data sets."""
     return {**json.loads(text), "datasets": rows}
+
+
+def plain(chart: dict) -> dict:
+    """The chart with every data set as a list of JSON values; what is not finite is None."""
+    return {**chart, "datasets": {name: _records(rows) for name, rows in chart["datasets"].items()}}
+
+
+def _records(rows: Rows) -> list[dict]:
+    if not isinstance(rows, pd.DataFrame):
+        return rows
+    values = [[_finite(v) for v in rows[name].tolist()] for name in rows]
+    return [dict(zip(rows.columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -100,14 +100,3 @@ def turning_points(x: list[float], y: list[float], tolerance: float) -> list[int
             kept.add(farthest)
             stretches += [(first, farthest), (farthest, last)]
     return sorted(kept)
-
-
-def records(table: pd.DataFrame, columns: Iterable[str], digits: int = 5) -> list[dict]:
-    """Rows as plain JSON values: floats rounded to `digits` places, not finite as None."""
-    kept = table[list(columns)].round(digits)
-    values = [[_plain(v) for v in kept[name].tolist()] for name in kept]
-    return [dict(zip(kept.columns, row, strict=True)) for row in zip(*values, strict=True)]
-
-
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -66,6 +66,7 @@ def chart_config(theme: str) -> dict:
     return {
         "background": "transparent",
         "font": FONT,
+        "aria": False,
         "padding": 5,
         "axis": {
             **words,

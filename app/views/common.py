@@ -211,8 +211,10 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
 
 def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> None:
     """Say so where fixed limits cut activations off: it looks like compression."""
-    key = shown.run.checkpoint_keys[-1], repr(estimator), samples
-    share = _outside(*key, shown.run, estimator)
+    limits = getattr(estimator, "limits", None)
+    if not isinstance(limits, tuple):
+        return
+    share = _outside(shown.run.checkpoint_keys[-1], limits, samples, shown.run)
     if share.max() > 0.01:
         st.warning(
             f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
@@ -222,10 +224,8 @@ def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _outside(
-    content: str, settings: str, samples: str, _run: Run, _estimator: Estimator
-) -> np.ndarray:
-    return outside_limits(_run, _estimator, len(_run.epochs) - 1, samples=samples)
+def _outside(content: str, limits: tuple, samples: str, _run: Run) -> np.ndarray:
+    return outside_limits(_run, Binning(limits=limits), len(_run.epochs) - 1, samples=samples)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,17 +241,44 @@ class Figure:
 def exports(figure: Figure, shown: Shown, estimator: Estimator, samples: str) -> None:
     """Buttons that hand out the figure, its table, the run and the experiment.
 
-    Files are made when a button is pressed.
+    They are drawn when the box is opened, and files are made when one is pressed.
     """
-    run = shown.run
+    box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
+    if box.open:
+        with box:
+            _export_buttons(figure, shown.run, estimator, samples)
+
+
+def _export_buttons(figure: Figure, run: Run, estimator: Estimator, samples: str) -> None:
     command = state.reproduction(run.experiment, estimator, samples)
     lines = caption(run, f"{figure.seen}, {samples} samples", command)
+    files = _files(figure, run, lines)
+    columns = st.columns(len(files))
+    for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
+        column.download_button(
+            label,
+            data,
+            file_name,
+            mime,
+            key=f"{figure.name}-{label}",
+            on_click="ignore",
+            width="stretch",
+        )
+    st.caption("Figures carry this caption:")
+    for line in lines:
+        st.caption(plain(line))
+    st.caption("The command that makes the run again, with its plane at this one value:")
+    st.code(command, language="sh", wrap_lines=True)
+
+
+def _files(figure: Figure, run: Run, lines: list[str]) -> dict[str, tuple]:
+    """How each file is made, its name and its kind, by the word on its button."""
     name = f"{figure.name}-{run.key[:8]}"
 
     def chart() -> dict:
         return figure.draw("light")
 
-    files = {
+    return {
         "PNG": (lambda: export.to_png(chart(), lines), f"{name}.png", "image/png"),
         "SVG": (lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
         "PDF": (lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
@@ -264,20 +291,3 @@ def exports(figure: Figure, shown: Shown, estimator: Estimator, samples: str) ->
             "application/json",
         ),
     }
-    with st.expander("Export this figure"):
-        columns = st.columns(len(files))
-        for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
-            column.download_button(
-                label,
-                data,
-                file_name,
-                mime,
-                key=f"{figure.name}-{label}",
-                on_click="ignore",
-                width="stretch",
-            )
-        st.caption("Figures carry this caption:")
-        for line in lines:
-            st.caption(plain(line))
-        st.caption("The command that makes the run again, with its plane at this one value:")
-        st.code(command, language="sh", wrap_lines=True)

@@ -33,7 +33,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def opened(**link):
-    at = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    at = AppTest.from_file(str(ROOT / "app" / "pages.py"), default_timeout=60)
     for key, value in link.items():
         at.query_params[key] = value
     return at.run()

@@ -1,0 +1,23 @@
+"""What every visitor of the app runs: page config, sidebar and navigation."""
+
+import streamlit as st
+
+import sidebar
+import state
+
+st.set_page_config("Information bottleneck explorer", layout="wide")
+st.html(
+    "<style>.stMainBlockContainer {padding: 3.5rem 2rem 2rem}"
+    "#vg-tooltip-element {white-space: pre-line}</style>"
+)
+page = st.navigation(
+    [
+        st.Page("views/plane.py", title="Information plane", default=True),
+        st.Page("views/sensitivity.py", title="Sensitivity"),
+        st.Page("views/guide.py", title="Guide"),
+    ],
+    position="top",
+)
+state.begin()
+sidebar.draw()
+page.run()
