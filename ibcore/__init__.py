@@ -15,30 +15,48 @@ from ibcore.experiment import (
     Task,
     Training,
 )
+from ibcore.gradients import DEFINITIONS, GradientStats, gradient_stats
 from ibcore.plane import information_curves, information_plane
 from ibcore.presets import PRESETS
+from ibcore.probes import (
+    PROBES,
+    GradientProbe,
+    LossChangeProbe,
+    WeightProbe,
+    defined,
+    probed,
+)
 from ibcore.run import Run, train
 from ibcore.store import Store
 from ibcore.tasks import TASKS, Dataset, load
 
 __all__ = [
+    "DEFINITIONS",
     "ESTIMATORS",
     "KDE",
     "PRESETS",
+    "PROBES",
     "TASKS",
     "Binning",
     "Dataset",
     "Experiment",
     "FieldError",
+    "GradientProbe",
+    "GradientStats",
     "Information",
+    "LossChangeProbe",
     "Network",
     "Recording",
     "Run",
     "Store",
     "Task",
     "Training",
+    "WeightProbe",
+    "defined",
+    "gradient_stats",
     "information_curves",
     "information_plane",
     "load",
+    "probed",
     "train",
 ]

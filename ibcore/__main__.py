@@ -1,4 +1,4 @@
-"""The command line: `python -m ibcore run | plane | presets`."""
+"""The command line: `python -m ibcore run | plane | probe | presets`."""
 
 import argparse
 import signal
@@ -12,8 +12,11 @@ from tqdm import tqdm
 
 from ibcore.estimators import ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
+from ibcore.gradients import DEFINITIONS
 from ibcore.plane import information_plane
 from ibcore.presets import PRESETS, changed, default_estimator, parsed_changes
+from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
+from ibcore.probes import from_dict as probe_from_dict
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
 from ibcore.tasks import load
@@ -63,6 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     plane.add_argument("--out", type=Path, metavar="FILE.csv")
     _add_estimator(plane)
     plane.set_defaults(command=_plane)
+
+    probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
+    probe.add_argument("run", type=Path, metavar="RUN.npz")
+    probe.add_argument("family", choices=PROBES)
+    probe.add_argument("--protocol", choices=PROTOCOLS)
+    probe.add_argument("--n-batches", type=int)
+    probe.add_argument("--batch-size", type=int)
+    probe.add_argument("--definition", choices=DEFINITIONS)
+    probe.add_argument("--virtual-rate", type=float)
+    probe.add_argument("--out", type=Path, metavar="FILE.csv")
+    probe.set_defaults(command=_probe)
 
     presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
     presets.add_argument("name", nargs="?")
@@ -176,6 +190,22 @@ def _plane(options: argparse.Namespace) -> int:
 
 def _write_plane(run: Run, estimator: Estimator, samples: str, out) -> None:
     information_plane(run, estimator, samples=samples).to_csv(out, index=False)
+
+
+def _probe(options: argparse.Namespace) -> int:
+    """A gradient table carries the signal and noise of its definition beside m, s and ||W||."""
+    run = Run.load(options.run)
+    names = ("protocol", "n_batches", "batch_size", "virtual_rate")
+    given = {name: getattr(options, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    table = Store().probed(run, probe_from_dict({"family": options.family} | given))
+    if options.family == GradientProbe.family:
+        named = defined(table, options.definition or "layer")
+        table = table.merge(named, on=["epoch", "layer", "replicate"], validate="one_to_one")
+    elif options.definition is not None:
+        raise FieldError("definition", options.definition, "it with gradients only")
+    table.to_csv(options.out or sys.stdout, index=False)
+    return 0
 
 
 def _presets(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ ACTIVATION_NAMES = (
 INIT_NAMES = ("fan_in", "fan_out", "pytorch")
 OUTPUT_NAMES = ("softmax", "sigmoid")
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "adadelta")
-BATCH_MODES = ("full", "mini", "single")
+BATCH_MODES = ("full", "mini", "single", "parallel")
 
 MAX_WIDTH = 16_384
 MAX_LAYERS = 32
@@ -169,9 +169,10 @@ class Training:
 
     Batch modes: `full` (one step per epoch), `mini` (`batch_size` examples a
     step, reshuffled each epoch for every replicate; the last batch of an epoch
-    may be smaller) and `single` (one example a step). `momentum` counts for the
-    optimizer of that name only. With `resample_split` every replicate draws its
-    own train/test split.
+    may be smaller), `single` (one example a step) and `parallel`: the networks
+    start from the same initial weights, and each sees a fixed minibatch of its own
+    and nothing else. `momentum` counts for the optimizer of that name only. With
+    `resample_split` every replicate draws its own train/test split.
     """
 
     optimizer: str = "adam"
@@ -195,6 +196,13 @@ class Training:
         _integer(self, "seed", 0, 2**32 - 1)
         if not isinstance(self.resample_split, bool):
             raise FieldError("resample_split", self.resample_split, "true or false")
+        if self.resample_split and self.batch_mode == "parallel":
+            raise FieldError("resample_split", True, "false: parallel networks share one split")
+
+    @property
+    def shares_samples(self) -> bool:
+        """Whether all replicates train on the same samples."""
+        return not self.resample_split and self.batch_mode != "parallel"
 
 
 @dataclass(frozen=True)
@@ -239,7 +247,7 @@ class Experiment:
 
     def _canonical(self) -> "Experiment":
         training = self.training
-        if training.batch_mode != "mini":
+        if training.batch_mode not in ("mini", "parallel"):
             training = replace(training, batch_size=1)
         if training.optimizer != "momentum":
             training = replace(training, momentum=0.0)

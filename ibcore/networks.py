@@ -60,13 +60,17 @@ def layer_sizes(network: Network, n_inputs: int, n_classes: int) -> tuple[int, .
     return (n_inputs, *network.widths, outputs)
 
 
-def initialise(network: Network, sizes: tuple[int, ...], replicates: int, seed: int) -> Ensemble:
+def initialise(
+    network: Network, sizes: tuple[int, ...], replicates: int, seed: int, *, same: bool = False
+) -> Ensemble:
     """The ensemble before training.
 
     Replicate r draws from a generator of its own, seeded by (seed, r): it stays
-    the same network when more replicates are asked for.
+    the same network when more replicates are asked for. With `same` all of them
+    are replicate 0.
     """
-    draws = [_draw_network(network.init, sizes, _generator(seed, r)) for r in range(replicates)]
+    own = [0] * replicates if same else range(replicates)
+    draws = [_draw_network(network.init, sizes, _generator(seed, r)) for r in own]
     stacked = [torch.stack(tensors) for tensors in zip(*draws, strict=True)]
     return Ensemble(
         weights=tuple(stacked[0::2]),

@@ -5,10 +5,11 @@ A setting the source does not state is named as ours.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from ibcore.estimators import KDE, Binning, Estimator
 from ibcore.experiment import Experiment, FieldError, Network, Task, Training
+from ibcore.probes import GradientProbe
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Preset:
     """An experiment with the estimator its source looked through.
 
     `source` cites where the settings come from; `note` says where paper and code
-    differ and which settings are ours.
+    differ and which settings are ours. `probe` and `definition` are how the source
+    took its gradients and what it compared (see `ibcore.gradients.DEFINITIONS`).
     """
 
     name: str
@@ -25,10 +27,19 @@ class Preset:
     estimator: Estimator
     source: str
     note: str
+    probe: GradientProbe = field(default_factory=GradientProbe)
+    definition: str = "layer"
 
 
+_ALONG = GradientProbe("along")
 _TISHBY = "Shwartz-Ziv & Tishby 2017, Opening the Black Box of Deep Neural Networks via Information"
 _SAXE = "Saxe et al. 2018, On the Information Bottleneck Theory of Deep Learning"
+_SCHUMACHER = "Schumacher 2018, who ran the original code with several seeds"
+_ORIGINAL = Experiment(
+    Task(),
+    Network("10-7-5-4-3", "tanh", "fan_in"),
+    Training("adam", 4e-4, batch_size=512, epochs=8000, replicates=10),
+)
 
 _ALL = (
     Preset(
@@ -47,17 +58,27 @@ _ALL = (
     Preset(
         "original-code",
         "Original tanh, as coded",
-        Experiment(
-            Task(),
-            Network("10-7-5-4-3", "tanh", "fan_in"),
-            Training("adam", 4e-4, batch_size=512, epochs=8000, replicates=10),
-        ),
+        _ORIGINAL,
         Binning(30, (-1.0, 1.0)),
         _TISHBY + ", as its released code runs it.",
         "The code uses Adam, softmax and a single labelling; the paper says plain SGD, a sigmoid"
         " output and 50 data sets. The code's 30 edges make 29 bins and one for t = 1 exactly; here"
         " 30 equal bins. The code does not shuffle before it splits; here the split is shuffled."
-        " Ours: 10 replicates.",
+        " Its gradient figure adds the norms of all layers up to each one and takes a root of"
+        " the summed standard deviations. Ours: 10 replicates.",
+        _ALONG,
+        "cumulative",
+    ),
+    Preset(
+        "original-caption",
+        "Original tanh, gradients as captioned",
+        _ORIGINAL,
+        Binning(30, (-1.0, 1.0)),
+        _TISHBY + ", the caption of its gradient figure.",
+        "The network of original-code. The caption says that mean and standard deviation are"
+        " divided by the norm of the layer's weights; the code does not do so.",
+        _ALONG,
+        "caption",
     ),
     Preset(
         "original-paper",
@@ -80,6 +101,8 @@ _ALL = (
         " is the largest of its three fractions of the data (5, 45, 85 %). Ours: the 50 data sets"
         " are 50 splits of one draw of the labels; learning rate 0.1 and batch 256, which the paper"
         " does not state. Long: about half an hour on two cores.",
+        _ALONG,
+        "caption",
     ),
     Preset(
         "saxe-tanh",
@@ -92,7 +115,9 @@ _ALL = (
         Binning(30, (-1.0, 1.0)),
         _SAXE + ", figure 1.",
         "The initial standard deviation is 1/sqrt(layer width) in the code. For the KDE, variance"
-        " 0.1 in the text and 1e-3 in the code. Ours: 10 replicates.",
+        " 0.1 in the text and 1e-3 in the code. Gradients are compared layer by layer, along the"
+        " epoch. Ours: 10 replicates.",
+        _ALONG,
     ),
     Preset(
         "saxe-relu",
@@ -105,7 +130,70 @@ _ALL = (
         Binning(100, "range"),
         _SAXE + ", figure 1.",
         "100 bins between the smallest and the largest activity over all units and epochs. The"
-        " initial standard deviation is 1/sqrt(layer width) in the code. Ours: 10 replicates.",
+        " initial standard deviation is 1/sqrt(layer width) in the code. Gradients are compared"
+        " layer by layer, along the epoch. Ours: 10 replicates.",
+        _ALONG,
+    ),
+    Preset(
+        "schumacher-tanh",
+        "Schumacher: tanh",
+        _ORIGINAL,
+        Binning(30, (-1.0, 1.0)),
+        _SCHUMACHER + ": tanh.",
+        "The network of original-code and its cumulative gradient norms, over several seeds: 10"
+        " replicates here.",
+        _ALONG,
+        "cumulative",
+    ),
+    Preset(
+        "schumacher-relu",
+        "Schumacher: ReLU",
+        replace(_ORIGINAL, network=Network("10-7-5-4-3", "relu", "fan_in")),
+        Binning(100, "range"),
+        _SCHUMACHER + ": ReLU.",
+        "The original code with ReLU. Ours: 10 replicates; 100 bins on the range of the run,"
+        " where the original code has limits that ReLU leaves.",
+        _ALONG,
+        "cumulative",
+    ),
+    Preset(
+        "parallel-tanh",
+        "Parallel networks: tanh",
+        Experiment(
+            Task(),
+            Network("10-7-5-4-3", "tanh", "fan_in"),
+            Training(
+                "sgd",
+                0.1,
+                batch_mode="parallel",
+                batch_size=256,
+                epochs=10_000,
+                replicates=12,
+            ),
+        ),
+        Binning(30, (-1.0, 1.0)),
+        "A dissertation of 2019 on the information bottleneck in convolutional networks, which"
+        " compares networks instead of minibatches.",
+        "All networks start from the same weights, and each is trained on a minibatch of its own;"
+        " mean and standard deviation are over networks. Ours: network, SGD 0.1, 12 minibatches of"
+        " 256, 10,000 steps.",
+        GradientProbe("networks"),
+    ),
+    Preset(
+        "orhan-digits",
+        "Orhan: digits",
+        Experiment(
+            Task("digits"),
+            Network("128-128-128", "relu", "fan_in"),
+            Training("sgd", 0.1, batch_size=128, epochs=300, replicates=5),
+        ),
+        KDE(0.1),
+        "Orhan 2017, who looked at the first of three hidden layers of 128 units on MNIST and"
+        " CIFAR-100.",
+        "100 minibatches of 500 at the start of the epoch, weights fixed. For his MNIST choose task"
+        " idx and its folder. The activation is not stated, ReLU assumed. Ours: digits as data,"
+        " SGD 0.1, batches of 128, 300 epochs, 5 replicates.",
+        GradientProbe("sampled", 100, 500),
     ),
     Preset(
         "digits-tanh",

@@ -38,6 +38,7 @@ from ibcore.training import (
 
 SAMPLES = ("all", "train", "test")
 _MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+_ALONG = ("along_mean", "along_std")
 _MAX_BYTES = 4_000_000_000
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -66,7 +67,9 @@ class Run:
     (K, R, D_out); losses (nats) and accuracies are (K, R), those of the test set
     None where there is none. `diverged` (R,) is the epoch by which a replicate's
     numbers were no longer finite, -1 for those that stayed sound. `fingerprint`
-    identifies the data. A run with fewer checkpoints than its experiment records
+    identifies the data. `along_mean` and `along_std` (K, R, L) are the gradients met
+    along the epochs that end in a checkpoint (see `Checkpoint`), None in runs that
+    did not record them. A run with fewer checkpoints than its experiment records
     is partial (`complete` is False).
     """
 
@@ -80,6 +83,8 @@ class Run:
     test_loss: np.ndarray | None
     test_accuracy: np.ndarray | None
     diverged: np.ndarray
+    along_mean: np.ndarray | None = None
+    along_std: np.ndarray | None = None
 
     @classmethod
     def from_checkpoints(
@@ -104,7 +109,10 @@ class Run:
 
         def measure(name: str) -> np.ndarray | None:
             values = [getattr(c, name) for c in checkpoints]
-            return None if values[0] is None else joined(getattr(before, name, None), values)
+            earlier = getattr(before, name, None)
+            if any(v is None for v in values) or (before is not None and earlier is None):
+                return None
+            return joined(earlier, values)
 
         def layers(name: str) -> tuple[np.ndarray, ...]:
             per_layer = zip(*(getattr(c, name) for c in checkpoints), strict=True)
@@ -125,6 +133,7 @@ class Run:
             layers("biases"),
             *(measure(name) for name in _MEASURES),
             checkpoints[-1].diverged,
+            *(measure(name) for name in _ALONG),
         )
 
     @property
@@ -215,7 +224,7 @@ class Run:
         x = self.dataset.x.reshape(len(self.dataset.x), -1)
         if index is None:
             inputs = torch.tensor(x.T)
-        elif self.experiment.training.resample_split:
+        elif not self.experiment.training.shares_samples:
             inputs = torch.tensor(x[index].transpose(0, 2, 1))
         else:
             inputs = torch.tensor(x[index[0]].T)
@@ -259,7 +268,8 @@ class Run:
         arrays = {"epochs": self.epochs, "diverged": self.diverged}
         arrays |= {f"w{i + 1}": w for i, w in enumerate(self.weights)}
         arrays |= {f"b{i + 1}": b for i, b in enumerate(self.biases)}
-        arrays |= {n: getattr(self, n) for n in _MEASURES if getattr(self, n) is not None}
+        optional = (*_MEASURES, *_ALONG)
+        arrays |= {n: getattr(self, n) for n in optional if getattr(self, n) is not None}
         meta = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
@@ -326,6 +336,8 @@ def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
     wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_layers)]
     if "test_loss" in arrays or "test_accuracy" in arrays:
         wanted += ["test_loss", "test_accuracy"]
+    if any(name in arrays for name in _ALONG):
+        wanted += _ALONG
     missing = [name for name in wanted if name not in arrays]
     if missing:
         raise ValueError(f"run file: the array {missing[0]} is missing")
@@ -337,6 +349,7 @@ def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
         tuple(arrays[f"b{i + 1}"] for i in range(n_layers)),
         *(arrays.get(name) for name in _MEASURES),
         arrays["diverged"],
+        *(arrays.get(name) for name in _ALONG),
     )
     _check_shapes(run)
     return run
@@ -374,6 +387,9 @@ def _check_shapes(run: Run) -> None:
     for name in _MEASURES:
         if getattr(run, name) is not None:
             _expect(name, getattr(run, name), lead)
+    for name in _ALONG:
+        if getattr(run, name) is not None:
+            _expect(name, getattr(run, name), (*lead, len(run.weights)))
     _expect("diverged", run.diverged, (training.replicates,), "i")
     _check_finite(run)
 

@@ -30,12 +30,16 @@ from platformdirs import user_cache_path
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
 from ibcore.plane import activation_range, checkpoint_curves, with_limits
+from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
 
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""
+
+PROBED = 1
+"""Version of what probes say of a run: a part of the name of every cached answer."""
 
 STATE_SECONDS = 4.0
 """A killed training loses about this much; writing the state more often costs speed."""
@@ -227,7 +231,7 @@ class Store:
             tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
             if progress is not None:
                 progress(k + 1, len(run.epochs))
-        return _joined(tables)
+        return joined(tables)
 
     def known_curves(
         self, run: Run, estimator: Estimator, values: Sequence[float], *, samples: str = "all"
@@ -247,7 +251,7 @@ class Store:
             if not self._has("curves", _curves_key(run, k, per_layer, values, samples)):
                 break
             tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
-        return _joined(tables), len(tables)
+        return joined(tables), len(tables)
 
     def _checkpoint_curves(
         self,
@@ -272,6 +276,41 @@ class Store:
             "range", _range_key(run, samples), lambda: activation_range(run, samples=samples)
         )
         return with_limits(estimator, ranges)
+
+    def probed(
+        self,
+        run: Run,
+        probe: Probe,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> pd.DataFrame:
+        """`ibcore.probes.probed`, cached checkpoint by checkpoint.
+
+        Where `should_stop` ends it, the table of the checkpoints done so far.
+        """
+        probe.check(run)
+        tables = []
+        for k in range(len(run.epochs)):
+            if should_stop is not None and should_stop():
+                break
+            tables.append(self._probe_rows(run, k, probe))
+            if progress is not None:
+                progress(k + 1, len(run.epochs))
+        return joined(tables)
+
+    def known_probed(self, run: Run, probe: Probe) -> tuple[pd.DataFrame, int]:
+        """The rows of the checkpoints already probed, in unbroken order, and their number."""
+        probe.check(run)
+        tables = []
+        for k in range(len(run.epochs)):
+            if not self._has("probe", _probe_key(run, k, probe)):
+                break
+            tables.append(self._probe_rows(run, k, probe))
+        return joined(tables), len(tables)
+
+    def _probe_rows(self, run: Run, k: int, probe: Probe) -> pd.DataFrame:
+        return self._get("probe", _probe_key(run, k, probe), lambda: probe.rows(run, k))
 
     def export_curves(
         self,
@@ -315,17 +354,12 @@ def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
     return rungs[0]
 
 
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
 def _refuse() -> None:
     raise LookupError
 
 
 def _version(kind: str) -> int:
-    return ESTIMATES if kind in ("curves", "range") else FORMAT
+    return {"curves": ESTIMATES, "range": ESTIMATES, "probe": PROBED}.get(kind, FORMAT)
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
@@ -363,6 +397,11 @@ def _curves_key(
     return _digest(
         run.checkpoint_keys[k], repr(per_layer), _plain(values), _split_key(run, samples)
     )
+
+
+def _probe_key(run: Run, k: int, probe: Probe) -> str:
+    # The experiment too: it splits the samples and orders them into minibatches.
+    return _digest(run.checkpoint_keys[k], repr(probe), run.experiment.key)
 
 
 def _range_key(run: Run, samples: str) -> str:

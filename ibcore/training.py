@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ibcore.experiment import Experiment, FieldError, Training
+from ibcore.gradients import Along
 from ibcore.networks import (
     Ensemble,
     example_losses,
@@ -27,7 +28,7 @@ from ibcore.networks import (
     logits,
     predictions,
 )
-from ibcore.tasks import Dataset, replicate_splits
+from ibcore.tasks import Dataset, check_split, epoch_order, replicate_splits
 
 _GATHER_BYTES = 64_000_000
 _EVALUATION_BYTES = 256_000_000
@@ -42,8 +43,11 @@ class Checkpoint:
     """The ensemble after `epoch` whole epochs; losses in nats.
 
     `weights[l]` is (R, D_out, D_in), `biases[l]` (R, D_out), the four measures
-    are (R,); those of the test set are None where there is none. A replicate
-    that diverged holds NaN throughout, and `diverged` (R,) its epoch, else -1.
+    are (R,); those of the test set are None where there is none. `along_mean` and
+    `along_std` (R, L) are the norms of the mean and of the standard deviation of
+    the gradients met in the epoch that ends here, NaN at epoch 0; see
+    `ibcore.gradients.Along`. A replicate that diverged holds NaN throughout, and
+    `diverged` (R,) its epoch, else -1.
     """
 
     epoch: int
@@ -54,6 +58,8 @@ class Checkpoint:
     test_loss: np.ndarray | None
     test_accuracy: np.ndarray | None
     diverged: np.ndarray
+    along_mean: np.ndarray | None = None
+    along_std: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -92,11 +98,12 @@ def resolve_device(device: str) -> torch.device:
 def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
     """The layer sizes D_0 .. D_L of the experiment's networks on these data.
 
-    Raises FieldError where the output does not fit the classes, and where the
-    checkpoints of the run would take more than 4 GB of memory, or the activations
-    of one step more than 8 GB.
+    Raises FieldError where the output does not fit the classes, where the data
+    cannot be split as asked, and where the checkpoints of the run would take more
+    than 4 GB of memory, or the activations of one step more than 8 GB.
     """
     training, network = experiment.training, experiment.network
+    check_split(dataset, experiment.task, training)
     sizes = layer_sizes(network, math.prod(dataset.x.shape[1:]), dataset.n_classes)
     parameters = sum((d_in + 1) * d_out for d_in, d_out in pairwise(sizes))
     run_bytes = 4 * parameters * training.replicates * max(5, len(experiment.epochs))
@@ -106,7 +113,7 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
             network.layers,
             f"fewer units, replicates or checkpoints: the run would take {run_bytes / 1e9:,.0f} GB",
         )
-    batch = -(-len(dataset.train) // steps_per_epoch(training, len(dataset.train)))
+    batch = _batch_size(training, len(dataset.train))
     step_bytes = 8 * batch * training.replicates * sum(sizes)
     if step_bytes > _MAX_STEP_BYTES:
         raise FieldError(
@@ -119,9 +126,13 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
 
 
 def steps_per_epoch(training: Training, n_train: int) -> int:
-    """Optimiser steps in one epoch over `n_train` examples."""
-    sizes = {"full": n_train, "mini": training.batch_size, "single": 1}
-    return math.ceil(n_train / sizes[training.batch_mode])
+    """Optimiser steps in one epoch over `n_train` examples a replicate."""
+    return math.ceil(n_train / _batch_size(training, n_train))
+
+
+def _batch_size(training: Training, n_train: int) -> int:
+    size = {"full": n_train, "single": 1}.get(training.batch_mode, training.batch_size)
+    return min(size, n_train)
 
 
 @contextmanager
@@ -171,7 +182,16 @@ class Trainer:
         self._train, self._test = train, test
         self._ordered: tuple[int, np.ndarray] | None = None
         self._batches: tuple[int, int, Tensor, Tensor] | None = None
-        ensemble = initialise(experiment.network, sizes, training.replicates, training.seed)
+        self._whole_batch = _batch_size(training, train.shape[1])
+        self._along = Along()
+        self._epochs_along = frozenset(epoch - 1 for epoch in experiment.epochs)
+        ensemble = initialise(
+            experiment.network,
+            sizes,
+            training.replicates,
+            training.seed,
+            same=training.batch_mode == "parallel",
+        )
         self.ensemble = Ensemble(
             tuple(w.to(device).requires_grad_() for w in ensemble.weights),
             tuple(b.to(device).requires_grad_() for b in ensemble.biases),
@@ -204,6 +224,7 @@ class Trainer:
             "diverged": self.diverged.tolist(),
             "parameters": [p.detach().cpu().clone() for p in self.ensemble.parameters],
             "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "along": self._along.state(),
         }
 
     def restore(self, state: dict) -> None:
@@ -213,6 +234,7 @@ class Trainer:
                 parameter.copy_(saved)
         self._optimizer.load_state_dict(state["optimizer"])
         self.diverged = np.array(state["diverged"])
+        self._along = Along.restored(state.get("along"), self.device)
         self.step = state["step"]
 
     def advance(self) -> None:
@@ -222,10 +244,21 @@ class Trainer:
         self._optimizer.zero_grad()
         # The sum over replicates leaves every replicate its own gradient.
         (losses.sum() / y.shape[1]).backward()
+        self._record_along(y.shape[1])
         self._optimizer.step()
         self.step += 1
         if self.step % self.steps_per_epoch == 0:
             self._find_divergence()
+
+    def _record_along(self, batch: int) -> None:
+        """Take in the gradients of a step, in the epochs that end in a checkpoint."""
+        if self.epoch not in self._epochs_along:
+            return
+        if self.step % self.steps_per_epoch == 0:
+            self._along = Along()
+        # A smaller last minibatch would have another noise.
+        if batch == self._whole_batch:
+            self._along.add([w.grad for w in self.ensemble.weights])
 
     @property
     def all_diverged(self) -> bool:
@@ -235,7 +268,7 @@ class Trainer:
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         """The minibatch of this step, x (R, D, B) or shared (D, n), y (R, B)."""
         training = self.experiment.training
-        if training.batch_mode == "full":
+        if training.batch_mode in ("full", "parallel"):
             return self._full_batch()
         size = training.batch_size if training.batch_mode == "mini" else 1
         start = (self.step % self.steps_per_epoch) * size
@@ -260,14 +293,14 @@ class Trainer:
     def _order(self, epoch: int) -> np.ndarray:
         """The training examples (R, n) in the order of that epoch."""
         if self._ordered is None or self._ordered[0] != epoch:
-            rng = np.random.default_rng([self.experiment.training.seed, epoch])
-            self._ordered = (epoch, rng.permuted(self._train, axis=1))
+            seed = self.experiment.training.seed
+            self._ordered = (epoch, epoch_order(self._train, seed, epoch))
         return self._ordered[1]
 
     def _full_batch(self) -> tuple[Tensor, Tensor]:
         if self._batches is None:
             index = torch.from_numpy(self._train).to(self.device)
-            shared = not self.experiment.training.resample_split
+            shared = self.experiment.training.shares_samples
             x = self._x[index[0]].T if shared else self._x[index].transpose(1, 2)
             self._batches = (0, 0, x.contiguous(), self._y[index])
         return self._batches[2], self._batches[3]
@@ -306,8 +339,14 @@ class Trainer:
             tuple(w.detach().cpu().numpy().copy() for w in self.ensemble.weights),
             tuple(b.detach().squeeze(-1).cpu().numpy().copy() for b in self.ensemble.biases),
             *measures,
-            diverged=self.diverged.copy(),
+            self.diverged.copy(),
+            *self._along_norms(lost),
         )
+
+    def _along_norms(self, lost: np.ndarray) -> list[np.ndarray]:
+        shape = len(self._train), len(self.ensemble.weights)
+        norms = self._along.norms() or (np.full(shape, np.nan),) * 2
+        return [np.where(lost[:, None], np.nan, norm).astype(np.float32) for norm in norms]
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:

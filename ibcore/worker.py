@@ -5,6 +5,7 @@ The first line on stdin is the request, as JSON:
     {"job": "train", "experiment": {...}, "device": "auto"}
     {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
      "values": [...], "samples": "all"}
+    {"job": "probe", "experiment": {...} or "run": PATH, "probe": {...}}
 
 `device` and `samples` may be left out; above are their defaults.
 
@@ -21,8 +22,10 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TextIO
 
+from ibcore import probes
 from ibcore.estimators import from_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.run import Run
@@ -111,6 +114,21 @@ def _train(request: dict, store: Store, emit, should_stop) -> dict:
 
 def _curves(request: dict, store: Store, emit, should_stop) -> dict:
     run = _requested_run(request, store)
+    estimator = from_dict(_part(request, "estimator", dict))
+    values, samples = _part(request, "values", list), _part(request, "samples", str, "all")
+    return _by_checkpoint(
+        run, emit, partial(store.curves, run, estimator, values, samples=samples), should_stop
+    )
+
+
+def _probe(request: dict, store: Store, emit, should_stop) -> dict:
+    run = _requested_run(request, store)
+    probe = probes.from_dict(_part(request, "probe", dict))
+    return _by_checkpoint(run, emit, partial(store.probed, run, probe), should_stop)
+
+
+def _by_checkpoint(run: Run, emit, work: Callable, should_stop) -> dict:
+    """Do what goes through a run's checkpoints, telling how far it is."""
     started, complete = time.monotonic(), False
 
     def progress(done: int, total: int) -> None:
@@ -119,14 +137,7 @@ def _curves(request: dict, store: Store, emit, should_stop) -> dict:
         left = (total - done) * (time.monotonic() - started) / done
         emit("progress", done=done, total=total, epoch=int(run.epochs[done - 1]), seconds_left=left)
 
-    store.curves(
-        run,
-        from_dict(_part(request, "estimator", dict)),
-        _part(request, "values", list),
-        samples=_part(request, "samples", str, "all"),
-        progress=progress,
-        should_stop=should_stop,
-    )
+    work(progress=progress, should_stop=should_stop)
     return {"complete": complete}
 
 
@@ -143,7 +154,7 @@ def _requested_run(request: dict, store: Store) -> Run:
     return run
 
 
-JOBS = {"train": _train, "curves": _curves}
+JOBS = {"train": _train, "curves": _curves, "probe": _probe}
 
 if __name__ == "__main__":
     main()

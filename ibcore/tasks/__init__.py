@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ibcore.experiment import Task
 from ibcore.tasks import digits, idx, npz, symmetric
 from ibcore.tasks.dataset import Dataset
-from ibcore.tasks.split import replicate_splits, split_indices
+from ibcore.tasks.split import check_split, epoch_order, replicate_splits, split_indices
 
 TASKS: dict[str, Callable[[Task], Dataset]] = {
     "symmetric": symmetric.load,
@@ -23,4 +23,12 @@ def load(task: Task) -> Dataset:
     return TASKS[task.name](task)
 
 
-__all__ = ["TASKS", "Dataset", "load", "replicate_splits", "split_indices"]
+__all__ = [
+    "TASKS",
+    "Dataset",
+    "check_split",
+    "epoch_order",
+    "load",
+    "replicate_splits",
+    "split_indices",
+]

@@ -34,20 +34,50 @@ def split_indices(
 def replicate_splits(
     dataset: Dataset, task: Task, training: Training
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The split of every replicate: `train` (R, n_train) and `test` (R, n_test), int64.
+    """The samples of every replicate: `train` (R, n_train) and `test` (R, n_test), int64.
 
-    Without `training.resample_split` every row is the data set's own split. With
-    it row r is drawn from (task.split_seed, r) alone: more replicates leave the
-    first ones as they were. Raises FieldError where splits are to be drawn but
-    the files bring their own.
+    By default every row is the data set's own split. With `resample_split` row r
+    is drawn from (task.split_seed, r) alone: more replicates leave the first ones
+    as they were. In batch mode parallel row r of `train` is the r-th minibatch of
+    one shuffled epoch. Raises FieldError where splits are to be drawn but the files
+    bring their own, and where there are fewer minibatches than parallel networks.
     """
+    check_split(dataset, task, training)
+    if training.batch_mode == "parallel":
+        return _own_minibatches(dataset.train, training), _repeated(dataset.test, training)
     if not training.resample_split:
-        rows = (training.replicates, 1)
-        return np.tile(dataset.train, rows), np.tile(dataset.test, rows)
-    if dataset.fixed_split:
-        allowed = f"false: task {task.name} has its own train and test sets here"
-        raise FieldError("resample_split", True, allowed)
+        return _repeated(dataset.train, training), _repeated(dataset.test, training)
     seeds = [(task.split_seed, _REPLICATE_STREAM, r) for r in range(training.replicates)]
     splits = [split_indices(len(dataset.y), task.train_fraction, seed) for seed in seeds]
     train, test = zip(*splits, strict=True)
     return np.stack(train), np.stack(test)
+
+
+def check_split(dataset: Dataset, task: Task, training: Training) -> None:
+    """Refuse what `replicate_splits` cannot give."""
+    if training.resample_split and dataset.fixed_split:
+        allowed = f"false: task {task.name} has its own train and test sets here"
+        raise FieldError("resample_split", True, allowed)
+    if training.batch_mode != "parallel":
+        return
+    n_train, size, networks = len(dataset.train), training.batch_size, training.replicates
+    if size > n_train:
+        raise FieldError("batch_size", size, f"at most {n_train}, the training samples")
+    if networks * size > n_train:
+        allowed = f"at most {n_train // size}: there are no more minibatches of {size}"
+        raise FieldError("replicates", networks, allowed)
+
+
+def _repeated(index: np.ndarray, training: Training) -> np.ndarray:
+    return np.tile(index, (training.replicates, 1))
+
+
+def _own_minibatches(train: np.ndarray, training: Training) -> np.ndarray:
+    order = epoch_order(train[None], training.seed, 0)[0]
+    networks, size = training.replicates, training.batch_size
+    return order[: networks * size].reshape(networks, size)
+
+
+def epoch_order(train: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """The training samples (R, n) in the order of the epoch that starts at `epoch`."""
+    return np.random.default_rng([seed, epoch]).permuted(train, axis=1)

@@ -138,6 +138,8 @@ def test_a_restored_trainer_goes_on_to_the_bit(optimizer, steps):
     last = list(stream(continued))[-1]
     for a, b in zip(whole.weights, last.weights, strict=True):
         assert np.array_equal(a, b)
+    assert np.array_equal(whole.along_mean, last.along_mean)
+    assert np.array_equal(whole.along_std, last.along_std)
 
 
 def test_a_replicate_that_diverges_is_named_and_leaves_the_others_alone():

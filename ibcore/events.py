@@ -1,0 +1,105 @@
+"""The three events that the theory ties together, found in tidy tables.
+
+Where the SNR of a layer's gradients crosses 1, where I(X;T) turns, and where the
+loss has its kink: said to be one moment (Shwartz-Ziv & Tishby 2017, section 3.3).
+"""
+
+import numpy as np
+import pandas as pd
+
+from ibcore.phases import (
+    LEAST_DROP,
+    LEAST_REPLICATES,
+    Crossing,
+    compression,
+    crossing,
+    loss_kink,
+    snr_onset,
+)
+
+COLUMNS = ("layer", "kind", "epoch", "epoch_lower", "epoch_upper", "words")
+LEAST_CHECKPOINTS = 8
+"""Fewer of them show no phases."""
+
+
+def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """The crossing and the onset of the fall of the SNR, a row each per layer.
+
+    `defined` is the table of `ibcore.probes.defined`. Columns: layer, kind ("crossing",
+    "onset"), epoch and its interval over replicates (NaN where there is none), and
+    words: the crossing's outcome. Empty for fewer than 8 checkpoints.
+    """
+    rows = []
+    for layer, table in defined.groupby("layer"):
+        epochs, (signal, noise) = _by_replicate(table, "signal", "noise")
+        if len(epochs) < LEAST_CHECKPOINTS:
+            continue
+        crossed = crossing(signal, noise, epochs, seed=seed)
+        rows.append(_row(layer, "crossing", crossed, _replicate_words(crossed)))
+        onset = snr_onset(signal, noise, epochs, seed=seed)
+        words = "does not fall for good" if onset.epoch is None else "begins to fall"
+        rows.append(_row(layer, "onset", onset, words))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def turning_events(plane: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Where I(X;T) of each layer turns: a row of kind "turning" per layer.
+
+    `plane` is the table of `information_plane`. The epoch is NaN, and the words
+    say so, where its interval touches the first or last checkpoint, and where the
+    fall after it does not exceed 0.05 bits for certain.
+    """
+    rows = []
+    for layer, table in plane.groupby("layer"):
+        epochs, (i_xt,) = _by_replicate(table, "i_xt")
+        if len(epochs) < LEAST_CHECKPOINTS:
+            continue
+        found = compression(i_xt, epochs, seed=seed)
+        falls = found.drop_lower is not None and found.drop_lower > LEAST_DROP
+        words = "turns" if found.resolved and falls else "no turning point resolved"
+        row = _row(layer, "turning", found, words)
+        missing = {} if words == "turns" else dict.fromkeys(COLUMNS[2:5], np.nan)
+        rows.append(row | missing)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def loss_events(history: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """The kink of the training loss: one row of kind "kink" and layer 0, or none."""
+    epochs, (loss,) = _by_replicate(history, "train_loss")
+    if len(epochs) < LEAST_CHECKPOINTS:
+        return pd.DataFrame(columns=COLUMNS)
+    kink = loss_kink(loss, epochs, seed=seed)
+    if kink.epoch is None:
+        return pd.DataFrame(columns=COLUMNS)
+    words = f"slope of log loss {kink.slope_before:.2f}, then {kink.slope_after:.2f}"
+    return pd.DataFrame([_row(0, "kink", kink, words)], columns=COLUMNS)
+
+
+def _by_replicate(table: pd.DataFrame, *names: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Epochs (K,) and the columns as (R, K); NaN where a replicate has no row."""
+    wide = table.pivot(index="replicate", columns="epoch", values=list(names))
+    epochs = np.sort(table["epoch"].unique())
+    return epochs, [wide[name][epochs].to_numpy(float) for name in names]
+
+
+def _replicate_words(found: Crossing) -> str:
+    """The outcome, how many of the replicates share it, and whether they are too few.
+
+    Where most replicates cross by themselves, but not together, neither phase lasts
+    throughout: that is said instead.
+    """
+    own = list(found.replicates)
+    words = found.outcome
+    if words != "crossed" and 2 * own.count("crossed") > len(own):
+        words = "no crossing that the replicates agree on"
+    counts = sorted({name: own.count(name) for name in own}.items(), key=lambda pair: -pair[1])
+    notes = [f"{n} of {len(own)} {name}" for name, n in counts if len(counts) > 1]
+    if found.outcome == "crossed" and len(own) - own.count("undefined") < LEAST_REPLICATES:
+        notes.append("too few replicates to tell it from noise")
+    return f"{words} ({', '.join(notes)})" if notes else words
+
+
+def _row(layer: int, kind: str, found, words: str) -> dict:
+    ends = (found.epoch, found.epoch_lower, found.epoch_upper)
+    numbers = [np.nan if end is None else float(end) for end in ends]
+    return dict(zip(COLUMNS, (layer, kind, *numbers, words), strict=True))

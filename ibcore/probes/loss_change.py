@@ -1,0 +1,136 @@
+"""How much a gradient step changes the loss, measured and predicted."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ibcore.experiment import FieldError
+from ibcore.networks import Ensemble, example_losses, logits
+from ibcore.probes._batches import cut, gathered, n_weights, sound_ensemble
+from ibcore.probes.gradients import GradientProbe
+from ibcore.run import Run
+from ibcore.tasks import epoch_order
+
+_MAX_MINIBATCHES = 16
+_BLOCK_BYTES = 128_000_000
+
+
+@dataclass(frozen=True)
+class LossChangeProbe:
+    """The change of the loss by one plain gradient step, measured and predicted.
+
+    With g_b the gradient of minibatch b over all parameters and mu = E_b g_b, a step
+    of rate a along g_b changes the loss on average by
+    -a ||mu||^2 + a^2/2 (mu' H mu + tr H Cov) + ..., of which the first term is the
+    prediction. Kinds: `virtual` at `virtual_rate`, `real` at the training's own rate,
+    both as plain gradient steps, whatever the optimiser. Where training has found
+    sharp places (large H) and little mean gradient, only a very small rate is
+    predicted well: hence the default. L is the mean loss over the same minibatches,
+    at most 16 of the epoch that follows the checkpoint, so that mu is exactly its
+    gradient. In double precision. Raises FieldError for a rate that is not a
+    positive number.
+    """
+
+    family: ClassVar[str] = "loss_change"
+    virtual_rate: float = 1e-7
+
+    def __post_init__(self):
+        rate = self.virtual_rate
+        real = isinstance(rate, int | float) and not isinstance(rate, bool)
+        if not real or not 0 < rate <= 1000:
+            raise FieldError("virtual_rate", rate, "a number above 0 and at most 1000")
+        object.__setattr__(self, "virtual_rate", float(rate))
+
+    def check(self, run: Run) -> None:
+        """Every run can answer."""
+
+    def cost(self, run: Run) -> float:
+        """The loss of all minibatches after a step along each, at two rates, in double."""
+        size = GradientProbe().size(run)
+        n = min(_MAX_MINIBATCHES, run.sample_index("train").shape[1] // size)
+        return 4.0 * n_weights(run) * run.n_replicates * n * n * size
+
+    def rows(self, run: Run, k: int) -> pd.DataFrame:
+        """Columns epoch, replicate, kind, rate, measured and predicted change in nats."""
+        replicates = np.flatnonzero(run.sound(k))
+        if not len(replicates):
+            return pd.DataFrame()
+        networks = _in_double(sound_ensemble(run, k))
+        x, y = _samples(run, k, replicates)
+        gradients = _gradients(networks, x, y)
+        before = _losses(networks, x, y).numpy()
+        squared = sum(g.mean(dim=1).square().flatten(1).sum(dim=1) for g in gradients).numpy()
+        rates = {"virtual": self.virtual_rate, "real": run.experiment.training.learning_rate}
+        tables = []
+        for kind, rate in rates.items():
+            columns = {"epoch": run.epochs[k], "replicate": replicates, "kind": kind, "rate": rate}
+            columns |= {"measured": _after(networks, gradients, rate, x, y) - before}
+            tables.append(pd.DataFrame(columns | {"predicted": -rate * squared}))
+        return pd.concat(tables, ignore_index=True)
+
+
+def _samples(run: Run, k: int, replicates: np.ndarray) -> tuple[Tensor, Tensor]:
+    train, seed = run.sample_index("train"), run.experiment.training.seed
+    order = epoch_order(train, seed, int(run.epochs[k]))[replicates]
+    x, y = gathered(run, cut(order, GradientProbe().size(run))[:, :_MAX_MINIBATCHES])
+    return x.double(), y
+
+
+def _in_double(networks: Ensemble) -> Ensemble:
+    return Ensemble(
+        tuple(w.double() for w in networks.weights),
+        tuple(b.double() for b in networks.biases),
+        networks.activation,
+        networks.output,
+    )
+
+
+def _gradients(networks: Ensemble, x: Tensor, y: Tensor) -> list[Tensor]:
+    """(R, n, ...) of every weight and bias."""
+    copies = _repeated(networks, x.shape[1])
+    for parameter in copies.parameters:
+        parameter.requires_grad_()
+    losses = example_losses(logits(copies, x.flatten(0, 1)), y.flatten(0, 1), copies.output)
+    gradients = torch.autograd.grad(losses.sum() / x.shape[-1], copies.parameters)
+    return [g.unflatten(0, x.shape[:2]) for g in gradients]
+
+
+def _repeated(networks: Ensemble, n: int) -> Ensemble:
+    return Ensemble(
+        tuple(w.repeat_interleave(n, 0) for w in networks.weights),
+        tuple(b.repeat_interleave(n, 0) for b in networks.biases),
+        networks.activation,
+        networks.output,
+    )
+
+
+def _after(
+    networks: Ensemble, gradients: list[Tensor], rate: float, x: Tensor, y: Tensor
+) -> np.ndarray:
+    """The mean over minibatches b of the loss (R,) after a step along g_b."""
+    n_layers, total = len(networks.weights), 0.0
+    for b in range(x.shape[1]):
+        moved = [p - rate * g[:, b] for p, g in zip(networks.parameters, gradients, strict=True)]
+        stepped = Ensemble(
+            tuple(moved[:n_layers]),
+            tuple(moved[n_layers:]),
+            networks.activation,
+            networks.output,
+        )
+        total = total + _losses(stepped, x, y)
+    return (total / x.shape[1]).numpy()
+
+
+@torch.no_grad()
+def _losses(networks: Ensemble, x: Tensor, y: Tensor) -> Tensor:
+    """The mean loss of every network (R,) over all its minibatches x (R, n, D, B)."""
+    samples, labels = x.transpose(1, 2).flatten(2), y.flatten(1)
+    widest = max(w.shape[1] for w in networks.weights)
+    block = max(1, _BLOCK_BYTES // (8 * widest * len(x)))
+    parts = zip(samples.split(block, dim=2), labels.split(block, dim=1), strict=True)
+    sums = [example_losses(logits(networks, s), t, networks.output).sum(dim=1) for s, t in parts]
+    return torch.stack(sums).sum(dim=0) / labels.shape[1]
