@@ -7,15 +7,13 @@ import pandas as pd
 import streamlit as st
 
 import jobs
+from asking import ask
 from ibcore import Run
 from ibcore.estimators import KDE, Estimator, to_dict
-from runs import Shown, as_json, notices, store
+from runs import Shown, store
 
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 """How long one look may spend on estimates: at a run in training, at any other."""
-
-UNSEEN_SECONDS = 10.0
-"""A ladder that no page has asked about for so long makes room for one that is looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,31 +94,11 @@ def _whole_ladder(
 
 
 def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job | None:
-    """The worker for the ladder: the one at work, the one that failed, or a new one.
-
-    None where the run cannot be handed to a worker, because no file can be written.
-    """
     key = "curves " + " ".join(_identity(shown.run, estimator, samples))
-    job = jobs.registry().get(key)
-    if job is not None and not job.retired:
-        job.seen = time.monotonic()
-        if job.state == "done":
-            job.state, job.error = "failed", "the estimates could not be kept in the cache folder"
-        if job.active or job.state == "failed" or job.cancelled:
-            return job
-    jobs.registry().retire_unseen("curves ", UNSEEN_SECONDS)
     request = {
         "job": "curves",
         "estimator": to_dict(estimator),
         "values": list(estimator.default_ladder),
         "samples": samples,
     }
-    if shown.origin in ("bundled", "opened"):
-        try:
-            request["run"] = str(store().keep(shown.run))
-        except OSError as error:
-            notices().append(f"cache: the run cannot be handed to a worker ({error})")
-            return None
-    else:
-        request["experiment"] = as_json(shown.run.experiment)
-    return jobs.registry().start(key, request)
+    return ask(shown, key, request, "the estimates could not be kept in the cache folder")

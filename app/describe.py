@@ -46,6 +46,7 @@ def training_words(experiment: Experiment) -> str:
         "full": "full batch",
         "mini": f"minibatches of {training.batch_size}",
         "single": "single examples",
+        "parallel": f"parallel networks with a fixed minibatch of {training.batch_size} each",
     }[training.batch_mode]
     momentum = f" {training.momentum:g}" if training.optimizer == "momentum" else ""
     return (
@@ -58,14 +59,14 @@ def training_words(experiment: Experiment) -> str:
 def caption(run: Run, seen: str, command: str) -> list[str]:
     """The lines below an exported figure: settings, estimator, versions, reproduction.
 
-    `seen` says through which estimator, on which samples, and what is drawn.
+    `seen` says what is drawn: by which estimator or probe, in which units.
     """
     reached = "" if run.complete else f" Stopped at epoch {run.epochs[-1]}."
     lost = [f"{r} from epoch {e} on" for r, e in enumerate(run.diverged) if e >= 0]
     diverged = f" Diverged and left out: replicate {', '.join(lost)}." if lost else ""
     return [
         experiment_line(run.experiment),
-        f"{seen}; bits.{reached}{diverged}",
+        f"{seen}.{reached}{diverged}",
         f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}",
     ]
 

@@ -43,7 +43,8 @@ HELP = {
     "path": "idx: a folder of IDX files; npz: a file with x and y.",
     "layers": "Widths joined by dashes, such as 10-7-5-4-3; the output layer is added.",
     "init": "fan_in, fan_out: truncated normal, std 1/√fan; pytorch: the default of Linear.",
-    "mode": "full: one step an epoch; mini: reshuffled minibatches; single: one example a step.",
+    "mode": "full: one step an epoch; mini: reshuffled minibatches; single: one example a step;"
+    " parallel: the same initial weights, a fixed minibatch for each network.",
     "reps": "Networks that differ in their initial weights, trained side by side.",
     "ckpt": "Log-spaced epochs that are kept, the first and the last among them.",
 }
@@ -135,7 +136,7 @@ def _training_fields(settings: dict, wrong: dict) -> None:
         _field("seed", wrong)
     with right:
         _field("lr", wrong)
-        if settings["mode"] == "mini":
+        if settings["mode"] in ("mini", "parallel"):
             _field("batch", wrong)
         _field("reps", wrong)
         _field("ckpt", wrong)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import streamlit as st
 
-from ibcore import ESTIMATORS, KDE, Binning, Experiment, FieldError
+from ibcore import DEFINITIONS, ESTIMATORS, KDE, Binning, Experiment, FieldError, GradientProbe
 from ibcore.estimators import Estimator
 from ibcore.experiment import (
     ACTIVATION_NAMES,
@@ -27,6 +27,7 @@ from ibcore.experiment import (
     TASK_NAMES,
 )
 from ibcore.presets import PRESETS, Preset, nearest
+from ibcore.probes import PROTOCOLS, Probe
 from ibcore.run import SAMPLES
 
 FIRST_PRESET = "original-code"
@@ -109,6 +110,17 @@ ESTIMATOR_DEFAULTS = {
 }
 """The estimator's settings, as the URL names them."""
 
+PROBE_DEFAULTS = {
+    "proto": "epoch",
+    "nbatch": 100,
+    "vbatch": 0,
+    "def": "layer",
+    "snr": "ratio",
+    "glayer": 1,
+    "vrate": 1e-7,
+}
+"""The settings of the page of gradients; a virtual batch of 0 is the training's own."""
+
 CHOICES = {
     "est": FAMILIES,
     "limits": LIMIT_RULES,
@@ -117,6 +129,10 @@ CHOICES = {
     "var": KDE().default_ladder,
     "samples": SAMPLES,
     "preset": tuple(PRESETS),
+    "proto": PROTOCOLS,
+    "def": tuple(DEFINITIONS),
+    "snr": ("ratio", "squared"),
+    "vrate": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7),
 } | {setting.key: setting.choices for setting in SETTINGS if setting.choices}
 
 
@@ -126,8 +142,9 @@ def defaults() -> dict[str, object]:
 
 
 def of_preset(preset: Preset) -> dict[str, object]:
-    """The settings that show the preset's experiment through its estimator."""
-    return of_experiment(preset.experiment) | of_estimator(preset.estimator)
+    """The settings that show the preset's experiment as its source looked at it."""
+    probe = of_probe(preset.probe) | {"def": preset.definition}
+    return of_experiment(preset.experiment) | of_estimator(preset.estimator) | probe
 
 
 def of_experiment(experiment: Experiment) -> dict[str, object]:
@@ -147,6 +164,21 @@ def of_estimator(estimator: Estimator) -> dict[str, object]:
         return ESTIMATOR_DEFAULTS | bins | {"limits": estimator.limits}
     low, high = estimator.limits
     return ESTIMATOR_DEFAULTS | bins | {"low": low, "high": high}
+
+
+def of_probe(probe: GradientProbe) -> dict[str, object]:
+    """The settings of a gradient probe."""
+    given = {"nbatch": probe.n_batches, "vbatch": probe.batch_size}
+    given = {key: value for key, value in given.items() if value is not None}
+    return PROBE_DEFAULTS | {"proto": probe.protocol} | given
+
+
+def probe(settings: Mapping[str, object]) -> GradientProbe:
+    """The gradient probe that the settings describe; FieldError where they are wrong."""
+    protocol, virtual = settings["proto"], settings["vbatch"] or None
+    if protocol == "sampled":
+        return GradientProbe("sampled", settings["nbatch"], virtual)
+    return GradientProbe(protocol, batch_size=virtual if protocol == "epoch" else None)
 
 
 def snapped(key: str, value: float) -> float:
@@ -343,6 +375,21 @@ def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> 
             "--out out",
         ]
     )
+
+
+def probe_command(experiment: Experiment, probe: Probe, definition: str | None = None) -> str:
+    """The commands that make this run and the probe's table again."""
+    preset, changes = nearest(experiment)
+    words = [
+        "python -m ibcore run",
+        preset.name,
+        *(f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items()),
+        "--out out && python -m ibcore probe out/run.npz",
+        probe.family,
+    ]
+    given = vars(probe) | {"definition": definition}
+    options = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
+    return " ".join([*words, *(f"--{name} {_text(value)}" for name, value in options.items())])
 
 
 def _json(value: object) -> str:

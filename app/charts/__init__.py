@@ -1,24 +1,34 @@
 """Charts: tidy tables in, Vega-Lite specifications out. No page and no network in here."""
 
 from charts.caption import with_caption
+from charts.definitions import definitions_figure
+from charts.epoch_settings import EpochSettings
 from charts.figure import plane_figure
+from charts.gradients import gradient_figure
 from charts.heat import heat_map
+from charts.loss_change import loss_change_figure
 from charts.multiples import small_multiples
 from charts.network import network_drawing
 from charts.settings import PlaneSettings
 from charts.spec import plain
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
+from charts.weights import weights_figure
 
 __all__ = [
     "THEMES",
+    "EpochSettings",
     "PlaneSettings",
+    "definitions_figure",
+    "gradient_figure",
     "heat_map",
     "history_mean",
+    "loss_change_figure",
     "mean_table",
     "network_drawing",
     "plain",
     "plane_figure",
     "small_multiples",
+    "weights_figure",
     "with_caption",
 ]

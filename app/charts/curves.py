@@ -4,7 +4,7 @@ import altair as alt
 
 from charts.layers import colour, lit, shape, tooltips
 from charts.plane import AT_NOW, I_TY, I_XT, axis_domain
-from charts.settings import PlaneSettings
+from charts.settings import FigureSettings, PlaneSettings
 from charts.spec import layered, named
 from charts.theme import THEMES
 
@@ -13,7 +13,7 @@ UNSEEN = {"fill": "transparent", "strokeWidth": 0}
 VIEWS = {"i_xt": "i_xt_lines", "i_ty": "i_ty_lines"}
 
 
-def epoch_axis(settings: PlaneSettings, labels: bool = True, field: str = "epoch:Q") -> alt.X:
+def epoch_axis(settings: FigureSettings, labels: bool = True, field: str = "epoch:Q") -> alt.X:
     """Epochs on a scale linear in log(1 + epoch), so that epoch 0 has its place."""
     last = max(settings.epochs[-1], 1)
     axis = alt.Axis(
@@ -40,7 +40,7 @@ def curve_panels(settings: PlaneSettings, width: int, height: int) -> list[dict]
         _history(settings, "loss", "loss (nats)", alt.Scale(zero=True)),
         _history(settings, "accuracy", "accuracy", alt.Scale(domain=[0, 1.03], nice=False), True),
     ]
-    panels[-1]["layer"] += layered(*_split_key(settings, width, height - 14))["layer"]
+    panels[-1]["layer"] += layered(*split_key(settings, width, height - 14))["layer"]
     return [{**panel, "width": width, "height": height} for panel in panels]
 
 
@@ -81,19 +81,26 @@ def _now_rule(settings: PlaneSettings) -> alt.Chart:
 def _history(
     settings: PlaneSettings, field: str, title: str, scale: alt.Scale, labels: bool = False
 ) -> dict:
-    look = THEMES[settings.theme]
     x, y = epoch_axis(settings, labels=labels), _up(field, title, scale)
     low = _up(f"{field}_low", title, scale)
+    band, *curves = history_marks(settings, field, x, y, low)
+    return layered(band, _now_rule(settings), *curves)
+
+
+def history_marks(
+    settings: FigureSettings, field: str, x: alt.X, y: alt.Y, low: alt.Y
+) -> list[alt.Chart]:
+    """Band, lines and points for the pointer of a field of the data set `history`."""
+    look = THEMES[settings.theme]
     base = named("history")
     tips = ["split:N", alt.Tooltip("epoch:Q", format=",d"), alt.Tooltip(f"{field}:Q", format=".4f")]
-    return layered(
+    return [
         base.transform_filter(f"isValid(datum.{field}_low)")
         .mark_area(fillOpacity=0.16, color=look.muted)
         .encode(x=x, y=low, y2=f"{field}_high:Q", detail="split:N"),
-        _now_rule(settings),
         base.mark_line(strokeWidth=1.5, color=look.text).encode(x=x, y=y, strokeDash=_dash()),
         base.mark_point(size=40, **UNSEEN).encode(x=x, y=y, detail="split:N", tooltip=tips),
-    )
+    ]
 
 
 def _dash() -> alt.StrokeDash:
@@ -101,7 +108,8 @@ def _dash() -> alt.StrokeDash:
     return alt.StrokeDash("split:N", scale=scale, legend=None)
 
 
-def _split_key(settings: PlaneSettings, width: int, y: int) -> list[alt.Chart]:
+def split_key(settings: FigureSettings, width: int, y: int) -> list[alt.Chart]:
+    """Dash and name of each row of the data set `splits`, at the right end at height `y`."""
     # A legend that Vega makes would nest the picture too deeply to become a PDF.
     look = THEMES[settings.theme]
     start = f"{width - 110} + 58 * datum.slot"

@@ -4,14 +4,14 @@ import altair as alt
 
 from charts.layers import colour, lit, shape
 from charts.rows import key_columns
-from charts.settings import PlaneSettings
+from charts.settings import FigureSettings
 from charts.spec import layered, named
 from charts.theme import THEMES
 
 VIEW = "key_symbols"
 
 
-def key_panel(settings: PlaneSettings, width: int) -> dict:
+def key_panel(settings: FigureSettings, width: int) -> dict:
     """One row, or a few, of symbols and names; hovering one lights its layer."""
     columns = key_columns(settings)
     n_rows = -(-settings.n_layers // columns)

@@ -5,7 +5,7 @@ import math
 import altair as alt
 
 from charts.layers import colour, fill, lit, shape, tooltips
-from charts.settings import PlaneSettings
+from charts.settings import FigureSettings, PlaneSettings
 from charts.spec import layered, named
 from charts.theme import SHAPES, THEMES
 
@@ -194,7 +194,7 @@ def _epoch(settings: PlaneSettings) -> alt.Chart:
 
 
 def label(
-    field: str, settings: PlaneSettings, x: int = 0, y: int = -9, align: str = "left"
+    field: str, settings: FigureSettings, x: int = 0, y: int = -9, align: str = "left"
 ) -> alt.Chart:
     """A field of the data set `labels`, by default written above a panel."""
     mark = {"fontSize": 12 if y < 0 else 11, "color": THEMES[settings.theme].muted}

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from charts.settings import PlaneSettings
+from charts.settings import FigureSettings, PlaneSettings
 from charts.spec import Rows
 from charts.tables import (
     BOUNDS,
@@ -57,13 +57,13 @@ def plane_rows(
     }
 
 
-def key_columns(settings: PlaneSettings) -> int:
+def key_columns(settings: FigureSettings) -> int:
     """How many layers stand side by side in the key."""
     place = 36 + 7 * max(map(len, settings.layer_names))
     return max(1, min(settings.n_layers, settings.width // place))
 
 
-def layer_rows(settings: PlaneSettings) -> list[dict]:
+def layer_rows(settings: FigureSettings) -> list[dict]:
     """The entries of the key: name and place of each layer."""
     places = enumerate(settings.layer_names)
     columns = key_columns(settings)

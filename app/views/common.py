@@ -209,18 +209,23 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     )
 
 
-def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> None:
-    """Say so where fixed limits cut activations off: it looks like compression."""
+def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> str:
+    """Say so where fixed limits cut activations off: it looks like compression.
+
+    The same for a caption, empty where there is nothing to say.
+    """
     limits = getattr(estimator, "limits", None)
     if not isinstance(limits, tuple):
-        return
+        return ""
     share = _outside(shown.run.checkpoint_keys[-1], limits, samples, shown.run)
-    if share.max() > 0.01:
-        st.warning(
-            f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
-            " limits of the bins at the last epoch and share the outer bins: a fall of I(X;T) may"
-            " be the limits' doing. Compare **range of the run**."
-        )
+    if share.max() <= 0.01:
+        return ""
+    fact = (
+        f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
+        " limits of the bins at the last epoch and share the outer bins"
+    )
+    st.warning(f"{fact}: a fall of I(X;T) may be the limits' doing. Compare **range of the run**.")
+    return f"; {fact}"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -238,20 +243,20 @@ class Figure:
     seen: str
 
 
-def exports(figure: Figure, shown: Shown, estimator: Estimator, samples: str) -> None:
+def exports(figure: Figure, run: Run, command: str) -> None:
     """Buttons that hand out the figure, its table, the run and the experiment.
 
-    They are drawn when the box is opened, and files are made when one is pressed.
+    `command` makes the run and the table again. The buttons are drawn when the box
+    is opened, and files are made when one is pressed.
     """
     box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
     if box.open:
         with box:
-            _export_buttons(figure, shown.run, estimator, samples)
+            _export_buttons(figure, run, command)
 
 
-def _export_buttons(figure: Figure, run: Run, estimator: Estimator, samples: str) -> None:
-    command = state.reproduction(run.experiment, estimator, samples)
-    lines = caption(run, f"{figure.seen}, {samples} samples", command)
+def _export_buttons(figure: Figure, run: Run, command: str) -> None:
+    lines = caption(run, figure.seen, command)
     files = _files(figure, run, lines)
     columns = st.columns(len(files))
     for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
@@ -267,7 +272,7 @@ def _export_buttons(figure: Figure, run: Run, estimator: Estimator, samples: str
     st.caption("Figures carry this caption:")
     for line in lines:
         st.caption(plain(line))
-    st.caption("The command that makes the run again, with its plane at this one value:")
+    st.caption("The command that makes the run and this table again:")
     st.code(command, language="sh", wrap_lines=True)
 
 

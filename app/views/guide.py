@@ -4,6 +4,7 @@ import streamlit as st
 
 PLANE = "views/plane.py"
 SENSITIVITY = "views/sensitivity.py"
+GRADIENTS = "views/gradients.py"
 
 
 def claim(text: str, label: str, preset: str, page: str = PLANE, **settings: str) -> None:
@@ -29,6 +30,14 @@ claim(
     " information about X (Shwartz-Ziv & Tishby 2017 [1]). Watch layers 4 and 5 with 30 bins.",
     "Original tanh network",
     "original-code",
+)
+claim(
+    "**Drift, then diffusion.** Compression is said to begin where the gradients turn from signal"
+    " to noise [1]. Others computed something else, or did not find the crossing: compare what the"
+    " original code draws, what its caption says, and each layer by itself.",
+    "Gradients of the original",
+    "original-code",
+    GRADIENTS,
 )
 claim(
     "**It is the activation.** With ReLU instead of tanh the same network does not compress;"

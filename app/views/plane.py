@@ -46,7 +46,7 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
     if found.table.empty:
         st.info("The first estimates are on their way.")
         return
-    beyond_limits(shown, estimator, samples)
+    beyond = beyond_limits(shown, estimator, samples)
     settings = settings_for(shown, estimator, samples, WIDTH)
     history = shown.run.history()
     with st.container(key="plane-chart"):
@@ -64,9 +64,10 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
         "information-plane",
         lambda theme: plane_figure(found.table, history, replace(settings, theme=theme)),
         found.table,
-        f"{estimator.label}, {spread(shown.run)}",
+        f"{estimator.label}, {spread(shown.run)}, {samples} samples; bits{beyond}",
     )
-    exports(figure, shown, estimator, samples)
+    command = state.reproduction(shown.run.experiment, estimator, samples)
+    exports(figure, shown.run, command)
 
 
 body(draw)

@@ -65,7 +65,7 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
     if found.table.empty:
         st.info("The first estimates are on their way.")
         return
-    beyond_limits(shown, estimator, samples)
+    beyond = beyond_limits(shown, estimator, samples)
     settings = settings_for(shown, estimator, samples, WIDTH)
     table, parameter = found.table, estimator.parameter
     now = getattr(estimator, parameter)
@@ -78,14 +78,15 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
             table, parameter, values, replace(settings, theme=theme), current=now
         ),
         table,
-        f"{seen} {', '.join(f'{value:.4g}' for value in values)}",
+        f"{seen} {', '.join(f'{value:.4g}' for value in values)}, {samples} samples; bits{beyond}",
     )
     heat = Figure(
         "sensitivity-map",
         lambda theme: heat_map(table, parameter, now, replace(settings, theme=theme)),
         table,
-        f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}",
+        f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}, {samples} samples; bits{beyond}",
     )
+    command = state.reproduction(shown.run.experiment, estimator, samples)
     for title, figure in (
         ("The plane at six values", planes),
         ("I(X;T) at every value and epoch", heat),
@@ -94,7 +95,7 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
         st.vega_lite_chart(
             spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
         )
-        exports(figure, shown, estimator, samples)
+        exports(figure, shown.run, command)
 
 
 def panel_values(ladder: tuple[float, ...], now: float) -> list[float]:

@@ -171,6 +171,33 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     assert json.loads(Path(download.value.path()).read_text())["training"]["epochs"] == 8000
 
 
+def test_gradients_by_definition_protocol_and_layer(server, open_page):
+    page = idle(open_page(server.url + "/gradients?preset=saxe-tanh"))
+    drawn = page.locator(".st-key-gradient-phases-chart canvas")
+    expect(drawn).to_be_visible()
+    sentence = page.get_by_role("listitem").filter(has_text="1: 10 tanh")
+    expect(sentence).to_contain_text("crossed at epoch 11")
+    page.get_by_role("radio", name="Weights fixed, one epoch").click()
+    expect(sentence).to_contain_text("crossed at epoch 10")
+    page.get_by_role("radio", name="Original code").click()
+    expect(sentence).to_contain_text("never drift-dominated")
+    page.wait_for_url(re.compile(r"proto=epoch.*def=cumulative"))
+    expect(drawn).to_be_visible()
+    page.get_by_text("Every definition for one layer").click()
+    expect(page.locator(".st-key-gradient-definitions-chart canvas")).to_be_visible()
+    page.get_by_label("Layer", exact=True).click()
+    page.get_by_role("option", name="5: 3 tanh").click()
+    page.wait_for_url(re.compile(r"glayer=5"))
+    page.get_by_role("tab", name="Loss and gradient").click()
+    expect(page.locator(".st-key-loss-and-gradient-chart canvas")).to_be_visible()
+    page.get_by_role("tab", name="Weights").click()
+    expect(page.locator(".st-key-weights-chart canvas")).to_be_visible()
+    page.get_by_text("Export this figure").click()
+    with page.expect_download() as download:
+        button(page, "PDF").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+
+
 def test_sensitivity_compares_tanh_and_relu_and_the_guide_links_to_presets(server, open_page):
     page = idle(open_page(server.url, scheme="dark"))
     page.get_by_role("link", name="Guide").click()

@@ -1,5 +1,6 @@
 """The command line: what it writes, what it prints, and how it says no."""
 
+import io
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from ibcore.estimators import KDE, Binning
 from ibcore.experiment import Experiment, Network, Task
 from ibcore.plane import information_plane
 from ibcore.presets import PRESETS, changed
+from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
 
 from .test_run import assert_same, tiny, trained
@@ -191,6 +193,47 @@ def test_plane_prints_the_information_plane(words, estimator, tmp_path, capsys):
     assert capsys.readouterr().out == ""
     for name in ("printed.csv", "written.csv"):
         assert_table(tmp_path / name, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "probe"),
+    [
+        (["gradients"], GradientProbe()),
+        (["gradients", "--protocol", "along", "--definition", "caption"], GradientProbe("along")),
+        (
+            ["gradients", "--protocol", "sampled", "--n-batches", "3", "--batch-size", "9"],
+            GradientProbe("sampled", 3, 9),
+        ),
+        (["loss_change", "--virtual-rate", "0.001"], LossChangeProbe(1e-3)),
+        (["weights"], WeightProbe()),
+    ],
+)
+def test_probe_prints_what_a_run_answers(words, probe, tmp_path, capsys):
+    run = trained(tiny())
+    run.save(tmp_path / "run.npz")
+    assert command_line.main(["probe", str(tmp_path / "run.npz"), *words]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    expected = probed(run, probe)
+    if words[0] == "gradients":
+        definition = "caption" if "caption" in words else "layer"
+        keys = ["epoch", "layer", "replicate"]
+        expected = expected.merge(defined(expected, definition), on=keys)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gradients", "--protocol", "networks"], "protocol: 'networks' is not allowed"),
+        (["gradients", "--batch-size", "9999"], "batch_size: 9999 is not allowed"),
+        (["weights", "--definition", "layer"], "definition: 'layer' is not allowed"),
+        (["weights", "--virtual-rate", "1"], "virtual_rate: 1.0 is not allowed"),
+        (["colours"], "colours"),
+    ],
+)
+def test_what_a_run_cannot_answer_is_one_line(words, message, tmp_path, refused):
+    trained(tiny()).save(tmp_path / "run.npz")
+    assert message in refused("probe", tmp_path / "run.npz", *words)
 
 
 def test_presets_are_listed_and_printed(capsys):

@@ -46,6 +46,12 @@ PUBLISHED = {
         ADAM | {"batch_size": 512, "epochs": 8000},
         Binning(30, (-1.0, 1.0)),
     ),
+    "original-caption": (
+        RULE,
+        TISHBY,
+        ADAM | {"batch_size": 512, "epochs": 8000},
+        Binning(30, (-1.0, 1.0)),
+    ),
     "original-paper": (
         RULE | {"train_fraction": 0.85, "gamma": 54.48},
         TISHBY | {"output": "sigmoid"},
@@ -63,6 +69,30 @@ PUBLISHED = {
         SAXE | {"activation": "relu"},
         ADAM | {"batch_size": 256, "epochs": 10_000},
         Binning(100, "range"),
+    ),
+    "schumacher-tanh": (
+        RULE,
+        TISHBY,
+        ADAM | {"batch_size": 512, "epochs": 8000},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "schumacher-relu": (
+        RULE,
+        TISHBY | {"activation": "relu"},
+        ADAM | {"batch_size": 512, "epochs": 8000},
+        Binning(100, "range"),
+    ),
+    "parallel-tanh": (
+        RULE,
+        TISHBY,
+        {"batch_mode": "parallel", "batch_size": 256, "replicates": 12},
+        Binning(30, (-1.0, 1.0)),
+    ),
+    "orhan-digits": (
+        DIGITS,
+        {"layers": "128-128-128", "activation": "relu"},
+        SGD | {"batch_size": 128},
+        KDE(0.1),
     ),
     "digits-tanh": (
         DIGITS,
@@ -82,9 +112,14 @@ PUBLISHED = {
 SAID = {
     "quick-tanh": ("Tishby 2017", "400 epochs instead of 8000"),
     "original-code": ("Tishby 2017", "Ours: 10 replicates"),
+    "original-caption": ("Tishby 2017", "divided by the norm of the layer's weights"),
     "original-paper": ("Tishby 2017", "the 50 data sets are 50 splits of one draw of the labels"),
     "saxe-tanh": ("Saxe et al. 2018", "Ours: 10 replicates"),
     "saxe-relu": ("Saxe et al. 2018", "Ours: 10 replicates"),
+    "schumacher-tanh": ("Schumacher 2018", "10 replicates here"),
+    "schumacher-relu": ("Schumacher 2018", "Ours: 10 replicates"),
+    "parallel-tanh": ("dissertation of 2019", "Ours: network, SGD 0.1"),
+    "orhan-digits": ("Orhan 2017", "ReLU assumed"),
     "digits-tanh": ("Saxe et al. 2018", "Ours: all images are measured"),
     "digits-relu": ("Saxe et al. 2018", "Ours: all images are measured"),
 }
@@ -126,9 +161,35 @@ def test_the_default_limits_hold_every_activation(activation):
         assert estimator == Binning()
 
 
-def test_titles_and_experiments_differ():
+# How each source took its gradients, and what it compared.
+GRADIENTS = {
+    "original-code": ("along", "cumulative"),
+    "original-caption": ("along", "caption"),
+    "original-paper": ("along", "caption"),
+    "saxe-tanh": ("along", "layer"),
+    "saxe-relu": ("along", "layer"),
+    "schumacher-tanh": ("along", "cumulative"),
+    "schumacher-relu": ("along", "cumulative"),
+    "parallel-tanh": ("networks", "layer"),
+    "orhan-digits": ("sampled", "layer"),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_its_gradients_as_its_source_did(name):
+    preset = PRESETS[name]
+    assert (preset.probe.protocol, preset.definition) == GRADIENTS.get(name, ("epoch", "layer"))
+    if preset.probe.protocol == "sampled":
+        assert (preset.probe.n_batches, preset.probe.batch_size) == (100, 500)
+
+
+def test_titles_differ_and_experiments_are_shared_by_those_who_share_a_network():
     assert len({preset.title for preset in PRESETS.values()}) == len(PRESETS)
-    assert len({preset.experiment.key for preset in PRESETS.values()}) == len(PRESETS)
+    names = {}
+    for name, preset in PRESETS.items():
+        names.setdefault(preset.experiment.key, []).append(name)
+    shared = [group for group in names.values() if len(group) > 1]
+    assert shared == [["original-code", "original-caption", "schumacher-tanh"]]
 
 
 file_tasks = st.builds(
@@ -181,7 +242,8 @@ def test_text_needs_no_quotes(experiment):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_preset_is_its_own_nearest(name):
-    assert nearest(PRESETS[name].experiment) == (PRESETS[name], {})
+    preset, changes = nearest(PRESETS[name].experiment)
+    assert (preset.experiment, changes) == (PRESETS[name].experiment, {})
 
 
 def test_one_hidden_layer_may_be_a_number():

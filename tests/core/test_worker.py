@@ -13,10 +13,11 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from ibcore import worker
+from ibcore import probes, worker
 from ibcore.estimators import Binning, to_dict
 from ibcore.experiment import Task
 from ibcore.plane import information_curves
+from ibcore.probes import GradientProbe
 from ibcore.store import Store
 
 from .test_run import assert_same, diverged, tiny, trained
@@ -128,6 +129,19 @@ def serve(request, monkeypatch, folder):
 
 
 # Requests that are carried out
+
+
+def test_a_probe_is_answered_for_a_file_and_kept(tmp_path, monkeypatch):
+    run = trained(tiny())
+    run.save(tmp_path / "run.npz")
+    probe = GradientProbe("sampled", 3, 9)
+    request = {"job": "probe", "run": str(tmp_path / "run.npz"), "probe": probes.to_dict(probe)}
+    *progress, last = serve(request, monkeypatch, tmp_path)
+    assert last == {"event": "done", "complete": True}
+    assert [event["done"] for event in progress] == [1, 2, 3, 4]
+    table, done = Store(tmp_path).known_probed(run, probe)
+    assert done == 4
+    pd.testing.assert_frame_equal(table, probes.probed(run, probe))
 
 
 def test_training_tells_its_progress_and_then_that_it_is_done(tmp_path):

@@ -1,0 +1,25 @@
+"""Events of the run on the screen, found once for every table."""
+
+import pandas as pd
+import streamlit as st
+
+from ibcore import Run
+from ibcore.events import gradient_events, loss_events, turning_events
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def of_gradients(identity: tuple, _defined: pd.DataFrame) -> pd.DataFrame:
+    """Crossing and onset of every layer; `identity` names the table."""
+    return gradient_events(_defined)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def of_information(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
+    """The turning point of every layer; `identity` names the table."""
+    return turning_events(_plane) if len(_plane) else pd.DataFrame()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def of_loss(identity: tuple, _run: Run) -> pd.DataFrame:
+    """The kink of the training loss."""
+    return loss_events(_run.history())

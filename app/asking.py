@@ -1,0 +1,37 @@
+"""Asking a worker about the run on the screen."""
+
+import time
+
+import jobs
+from runs import Shown, as_json, notices, store
+
+UNSEEN_SECONDS = 10.0
+"""Work that no page has asked about for so long makes room for what is looked at."""
+
+
+def ask(shown: Shown, key: str, request: dict, unkept: str) -> jobs.Job | None:
+    """The worker at that request: the one at work, the one that failed, or a new one.
+
+    `key` begins with the kind of the work, of which one is done at a time; `unkept`
+    says what is wrong where a worker is done and the cache has nothing. None where
+    the run cannot be handed to a worker, because no file can be written.
+    """
+    job = jobs.registry().get(key)
+    if job is not None and not job.retired:
+        job.seen = time.monotonic()
+        if job.state == "done":
+            job.state, job.error = "failed", unkept
+        if job.active or job.state == "failed" or job.cancelled:
+            return job
+    jobs.registry().retire_unseen(key.split(" ")[0] + " ", UNSEEN_SECONDS)
+    try:
+        return jobs.registry().start(key, request | _of(shown))
+    except OSError as error:
+        notices().append(f"cache: the run cannot be handed to a worker ({error})")
+        return None
+
+
+def _of(shown: Shown) -> dict:
+    if shown.origin in ("bundled", "opened"):
+        return {"run": str(store().keep(shown.run))}
+    return {"experiment": as_json(shown.run.experiment)}

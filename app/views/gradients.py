@@ -1,0 +1,305 @@
+"""The page "Gradient phases": signal and noise of the gradients, and what goes with them."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+import analysis
+import curves
+import probing
+import runs
+import sidebar
+import state
+from charts import (
+    EpochSettings,
+    definitions_figure,
+    gradient_figure,
+    loss_change_figure,
+    weights_figure,
+)
+from describe import layer_names, plain, spread
+from describe_phases import (
+    DEFINITIONS,
+    PROTOCOLS,
+    for_panels,
+    outcome_lines,
+    phase_lines,
+    protocol_words,
+)
+from ibcore import GradientProbe, LossChangeProbe, WeightProbe, defined
+from views.common import Figure, body, curves_line, exports, status
+
+WIDTH = 980
+VIRTUAL_BATCH = 256
+RATIOS = {"ratio": "signal / noise", "squared": "signal² / noise²"}
+
+
+def draw() -> bool:
+    """The page's body; whether a worker is busy for it."""
+    shown = runs.current()
+    job = status(shown)
+    state.keep(state.PROBE_DEFAULTS | state.ESTIMATOR_DEFAULTS)
+    busy = job is not None and job.active
+    titles = {"Signal and noise": _signals, "Loss and gradient": _losses, "Weights": _weights}
+    tabs = st.tabs(list(titles), key="phase_tab", on_change="rerun")
+    for tab, draw_tab in zip(tabs, titles.values(), strict=True):
+        if tab.open:
+            with tab:
+                busy = _guarded(draw_tab, shown) or busy
+    return busy
+
+
+def _guarded(draw_tab, shown: runs.Shown) -> bool:
+    try:
+        return draw_tab(shown)
+    except (ValueError, OSError) as error:
+        st.error(plain(error))
+        return False
+
+
+def _settings(shown: runs.Shown, heading: str = "") -> EpochSettings:
+    run = shown.run
+    names = layer_names(run.experiment, run.dataset.n_classes)
+    return EpochSettings(names, run.experiment.epochs, sidebar.theme(), WIDTH, heading)
+
+
+def _found(shown: runs.Shown, probe) -> curves.Curves:
+    """The probe's table, with the progress of whoever computes it."""
+    found = probing.table(shown, probe)
+    curves_line(found.job, False)
+    if found.growing and shown.origin != "live":
+        done, total = found.table["epoch"].nunique(), len(shown.run.epochs)
+        st.progress(done / total, f"Computing: {done} of {total} checkpoints")
+    if found.table.empty:
+        st.info("The first numbers are on their way.")
+    return found
+
+
+def _chart(figure: Figure, theme: str) -> None:
+    with st.container(key=f"{figure.name}-chart"):
+        st.vega_lite_chart(spec=figure.draw(theme), key=figure.name, theme=None, width="content")
+
+
+# Signal and noise
+
+
+def _signals(shown: runs.Shown) -> bool:
+    _controls(shown)
+    probe = state.probe(state.current())
+    found = _found(shown, probe)
+    if found.table.empty:
+        return found.busy
+    if found.table["n_batches"].iloc[0] == 1:
+        _undefined(shown)
+        return found.busy
+    return _phases(shown, probe, found) or found.busy
+
+
+def _controls(shown: runs.Shown) -> None:
+    """Protocol and definition; what does not fit the run is not offered."""
+    parallel = shown.run.experiment.training.batch_mode == "parallel"
+    offered = ["networks"] if parallel else ["epoch", "sampled", "along"]
+    if state.current()["proto"] not in offered:
+        st.session_state["proto"] = offered[0]
+    left, right = st.columns([1.25, 1], vertical_alignment="bottom")
+    left.segmented_control(
+        "Gradients", offered, key="proto", required=True, format_func=PROTOCOLS.get
+    )
+    right.segmented_control(
+        "Compared", list(DEFINITIONS), key="def", required=True, format_func=DEFINITIONS.get
+    )
+    protocol = state.current()["proto"]
+    ratio, count, size, _ = st.columns([1.2, 1, 1.2, 1.6], vertical_alignment="bottom")
+    ratio.selectbox("Ratio", list(RATIOS), key="snr", format_func=RATIOS.get)
+    if protocol == "sampled":
+        count.number_input("Minibatches", key="nbatch", step=1, format="%d")
+    if protocol in ("epoch", "sampled"):
+        own = "500" if protocol == "sampled" else "the training's own"
+        size.number_input(
+            "Minibatch size", key="vbatch", step=1, format="%d", help=f"0 stands for {own}."
+        )
+
+
+def _undefined(shown: runs.Shown) -> None:
+    """One gradient has no noise: say so, and offer minibatches that are none of the training's."""
+    st.info(
+        "**Undefined**: there is one gradient for each epoch, that of the whole training set, so"
+        " the noise is 0 by construction and there is no ratio. With the weights held fixed,"
+        " virtual minibatches have one."
+    )
+    size = min(VIRTUAL_BATCH, max(1, shown.run.sample_index("train").shape[1] // 4))
+    virtual = {"proto": "epoch", "vbatch": size}
+    st.button(
+        f"Take virtual minibatches of {size}",
+        on_click=lambda: st.session_state.update(virtual),
+        key="virtual",
+    )
+
+
+def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bool:
+    run, settings = shown.run, state.current()
+    definition, squared = settings["def"], settings["snr"] == "squared"
+    n_batches = int(found.table["n_batches"].iloc[0])
+    compared = defined(found.table, definition)
+    estimator = state.estimator(settings)
+    plane = curves.plane(shown, estimator, settings["samples"])
+    events = _events(shown, (repr(probe), definition), compared, estimator, plane.table)
+    words = f"{protocol_words(probe, run, n_batches)}; {DEFINITIONS[definition].lower()}"
+    figure = Figure(
+        "gradient-phases",
+        lambda theme: gradient_figure(
+            compared,
+            for_panels(events),
+            run.history(),
+            replace(_settings(shown, PROTOCOLS[probe.protocol]), theme=theme),
+            squared=squared,
+        ),
+        found.table.merge(compared, on=["epoch", "layer", "replicate"]),
+        f"Gradients: {words}. I(X;T) turns: {estimator.label}, {settings['samples']} samples",
+    )
+    _chart(figure, sidebar.theme())
+    names = layer_names(run.experiment, run.dataset.n_classes)
+    if len(events):
+        for line in outcome_lines(events, found.table, names):
+            st.markdown(f"- {line}")
+        st.caption(plain(f"I(X;T) and its turns: {estimator.label}; see Information plane."))
+    else:
+        st.info("Too few checkpoints to tell phases: 8 are needed.")
+    exports(figure, run, state.probe_command(run.experiment, probe, definition))
+    _overlay(shown, found.table)
+    with st.expander("What am I looking at?"):
+        for line in phase_lines(probe, run, n_batches, definition):
+            st.markdown(f"- {plain(line)}")
+    return plane.growing
+
+
+def _events(shown, how: tuple, compared, estimator, plane: pd.DataFrame) -> pd.DataFrame:
+    run = shown.run
+    key = run.checkpoint_keys[-1], len(run.epochs)
+    samples = state.current()["samples"]
+    tables = [
+        analysis.of_gradients((*key, *how, len(compared)), compared),
+        analysis.of_information((*key, repr(estimator), samples, len(plane)), plane),
+        analysis.of_loss(key, run),
+    ]
+    tables = [table for table in tables if len(table)]
+    columns = ["layer", "kind", "epoch", "epoch_lower", "epoch_upper", "words"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
+    """One layer by every definition and every protocol that is at hand; drawn when opened."""
+    box = st.expander("Every definition for one layer", key="overlay", on_change="rerun")
+    if not box.open:
+        return
+    names = layer_names(shown.run.experiment, shown.run.dataset.n_classes)
+    with box:
+        layers = range(1, len(names) + 1)
+        if state.current()["glayer"] not in layers:
+            st.session_state["glayer"] = 1
+        st.selectbox("Layer", layers, key="glayer", format_func=lambda layer: names[layer - 1])
+        layer = state.current()["glayer"]
+        overlaid = _overlaid(_at_hand(shown, table), layer)
+        figure = Figure(
+            "gradient-definitions",
+            lambda theme: definitions_figure(
+                overlaid, replace(_settings(shown, names[layer - 1]), theme=theme)
+            ),
+            overlaid,
+            f"Gradients of layer {plain(names[layer - 1])} by every definition",
+        )
+        _chart(figure, sidebar.theme())
+        probe = state.probe(state.current())
+        exports(figure, shown.run, state.probe_command(shown.run.experiment, probe))
+
+
+def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The table on the screen, and those of the other protocols that need no waiting."""
+    current = state.probe(state.current())
+    found = {PROTOCOLS[current.protocol]: table}
+    for probe in (GradientProbe(), GradientProbe("along"), GradientProbe("sampled")):
+        other = None if probe.protocol == current.protocol else probing.known(shown, probe)
+        if other is not None and len(other) and other["n_batches"].iloc[0] > 1:
+            found[PROTOCOLS[probe.protocol]] = other
+    return found
+
+
+def _overlaid(tables: dict[str, pd.DataFrame], layer: int) -> pd.DataFrame:
+    parts = []
+    for protocol, table in tables.items():
+        for name, words in DEFINITIONS.items():
+            rows = defined(table, name)
+            rows = rows[rows["layer"] == layer]
+            parts.append(rows.assign(definition=words, protocol=protocol))
+    return pd.concat(parts, ignore_index=True)
+
+
+# Loss and gradient
+
+
+def _losses(shown: runs.Shown) -> bool:
+    st.markdown(
+        "One plain gradient step of rate α along the gradient of one minibatch should change the"
+        " loss by −α Σ μ² to first order, where μ is the mean gradient. Where minibatches are"
+        " noisy or the loss is sharply curved, the next order wins, and at the training's own rate"
+        " the loss may even rise."
+    )
+    choice, _ = st.columns([1, 2])
+    choice.selectbox(
+        "Virtual rate", state.CHOICES["vrate"], key="vrate", format_func=lambda rate: f"{rate:g}"
+    )
+    run, probe = shown.run, LossChangeProbe(state.current()["vrate"])
+    found = _found(shown, probe)
+    if found.table.empty:
+        return found.busy
+    figure = Figure(
+        "loss-and-gradient",
+        lambda theme: loss_change_figure(found.table, replace(_settings(shown), theme=theme)),
+        found.table,
+        f"Change of the loss in nats by one plain gradient step; {spread(run)}",
+    )
+    _chart(figure, sidebar.theme())
+    st.markdown(_ratio_words(found.table))
+    exports(figure, run, state.probe_command(run.experiment, probe))
+    return found.busy
+
+
+def _ratio_words(table: pd.DataFrame) -> str:
+    """How well the first order predicts, at both rates."""
+    sums = table.groupby(["kind", "rate", "epoch"], sort=False)[["measured", "predicted"]].mean()
+    ratio = (sums["measured"] / sums["predicted"]).groupby(["kind", "rate"], sort=False)
+    lines = []
+    for (kind, rate), values in ratio:
+        near = (values.sub(1).abs() <= 0.05).mean()
+        lines.append(
+            f"- {kind} rate {rate:g}: measured/predicted from {values.min():.3g} to"
+            f" {values.max():.3g}; within 5 % of 1 at {near:.0%} of the checkpoints."
+        )
+    return "\n".join(lines)
+
+
+# Weights
+
+
+def _weights(shown: runs.Shown) -> bool:
+    st.markdown(
+        "The norm of each layer's weights, and how alike its units are: the mean absolute cosine"
+        " between the incoming weights of two of them, 1 where all look at the same direction."
+    )
+    run, probe = shown.run, WeightProbe()
+    found = _found(shown, probe)
+    if found.table.empty:
+        return found.busy
+    figure = Figure(
+        "weights",
+        lambda theme: weights_figure(found.table, replace(_settings(shown), theme=theme)),
+        found.table,
+        f"Norms of the weights and mean absolute cosines between units; {spread(run)}",
+    )
+    _chart(figure, sidebar.theme())
+    exports(figure, run, state.probe_command(run.experiment, probe))
+    return found.busy
+
+
+body(draw)
