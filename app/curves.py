@@ -53,6 +53,21 @@ def plane(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     return replace(curves, table=rows)
 
 
+def at_hand(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+    """The plane at one estimator where it is known or quickly had; no worker is set to it."""
+    parameter, value = estimator.parameter, getattr(estimator, estimator.parameter)
+    if shown.origin == "live":
+        return Curves(pd.DataFrame(), False)
+    try:
+        table = _whole_ladder(*_identity(shown.run, estimator, samples), shown.run, estimator)
+        return Curves(table[table[parameter] == value].drop(columns=parameter), True)
+    except LookupError:
+        if not isinstance(estimator, KDE):
+            return _in_time(shown.run, estimator, samples, PAGE_SECONDS)
+    table, done = store().known_curves(shown.run, estimator, [value], samples=samples)
+    return Curves(table, done == len(shown.run.epochs))
+
+
 def _in_time(run: Run, estimator: Estimator, samples: str, seconds: float) -> Curves:
     until = time.monotonic() + seconds
     done = []

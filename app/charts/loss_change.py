@@ -34,8 +34,9 @@ def loss_change_figure(losses: pd.DataFrame, settings: EpochSettings) -> dict:
     `losses` has the columns `epoch`, `replicate`, `kind` ("virtual", "real"), `rate`,
     `measured` and `predicted` (changes in nats, negative where the loss falls). Above,
     their means over replicates with the sign turned: lines as predicted, marks as
-    measured, hollow ones where the mean loss rose. Below, mean and standard deviation of
-    the ratio, with triangles at the edge where the mean lies beyond -1 or 3. What is not
+    measured, hollow ones where the mean loss rose. Below, median and quartiles over
+    replicates of the ratio, whose tails are too heavy for a mean, with triangles at the
+    edge where the median lies beyond -1 or 3. What is not
     finite, or 0 on a logarithmic axis, is not drawn. Everything that changes with the
     data is in `datasets`. Raises ValueError for another kind and for an epoch that is
     not in `settings.epochs`.
@@ -49,7 +50,7 @@ def loss_change_figure(losses: pd.DataFrame, settings: EpochSettings) -> dict:
 def _rows(losses: pd.DataFrame, settings: EpochSettings) -> dict[str, Rows]:
     means = _means(with_checkpoint(losses, settings.epochs))
     changes, ratios = _changes(means), _ratios(means)
-    band = replicate_words(losses, "mean", "band: ± 1 sd")
+    band = replicate_words(losses, "mean", "ratio: median, band: quartiles")
     notes = " · ".join(filter(None, (band, f"grey: {NEAR[0]} to {NEAR[1]}")))
     return {
         "changes": changes,
@@ -72,23 +73,25 @@ def _means(losses: pd.DataFrame) -> pd.DataFrame:
     table = losses.assign(ratio=ratio, rose=losses["measured"] > 0)
     table = table[np.isfinite(table[["measured", "predicted", "ratio"]]).all(axis=1)]
     groups = table.groupby(["kind", "epoch"], sort=True)
-    means = groups[["rate", "measured", "predicted", "ratio"]].mean()
-    means["sd"] = groups["ratio"].std(ddof=1)
+    means = groups[["rate", "measured", "predicted"]].mean()
+    for name, share in (("low", 0.25), ("ratio", 0.5), ("high", 0.75)):
+        means[name] = groups["ratio"].quantile(share)
+    means.loc[groups.size() < 2, ["low", "high"]] = np.nan
     means["rose"], means["replicates"] = groups["rose"].sum(), groups.size()
     means = means.reset_index()
     return means.assign(tip=_tips(means))
 
 
 def _tips(means: pd.DataFrame) -> list[str]:
-    fields = ["kind", "rate", "epoch", "measured", "predicted", "ratio", "sd"]
+    fields = ["kind", "rate", "epoch", "measured", "predicted", "ratio", "low", "high"]
     fields += ["rose", "replicates"]
     rows = zip(*(means[field].tolist() for field in fields), strict=True)
     return [
         f"{kind} rate {rate:g}\nepoch {epoch:,}\nmeasured {measured:.3g} nats\n"
         f"predicted {predicted:.3g} nats\nratio {ratio:.3f}"
-        + (f" ± {sd:.3f}" if np.isfinite(sd) else "")
+        + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else "")
         + f"\nthe loss rose in {rose} of {n} replicates"
-        for kind, rate, epoch, measured, predicted, ratio, sd, rose, n in rows
+        for kind, rate, epoch, measured, predicted, ratio, low, high, rose, n in rows
     ]
 
 
@@ -108,11 +111,10 @@ def _changes(means: pd.DataFrame) -> pd.DataFrame:
 
 def _ratios(means: pd.DataFrame) -> pd.DataFrame:
     lowest, highest = RATIO_DOMAIN
-    ratio, sd = means["ratio"], means["sd"]
+    ratio = means["ratio"]
     beyond = (ratio > highest).astype(int) - (ratio < lowest).astype(int)
-    return means[["kind", "epoch", "ratio", "tip"]].assign(
-        shown=ratio.clip(lowest, highest), low=ratio - sd, high=ratio + sd, beyond=beyond
-    )
+    kept = means[["kind", "epoch", "ratio", "low", "high", "tip"]]
+    return kept.assign(shown=ratio.clip(lowest, highest), beyond=beyond)
 
 
 def _signs(losses: pd.DataFrame, settings: EpochSettings) -> list[dict]:

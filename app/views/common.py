@@ -136,22 +136,25 @@ def _divergence(run) -> None:
         )
 
 
-def curves_line(job: jobs.Job | None, whole: bool) -> None:
-    """The progress of the estimates, with the way to stop them."""
+def work_line(job: jobs.Job | None, what: str, *, complete: bool = False) -> None:
+    """The progress of a worker at numbers for this page, with the way to stop it.
+
+    `complete`: what the page shows does not wait for it.
+    """
     if job is None:
         return
     if job.active:
         text, button = st.columns([5, 1], vertical_alignment="center")
         with text:
-            _job_line(job, "All values of the slider" if whole else "Estimating")
-        if button.button("Stop", key="stop_curves", width="stretch"):
+            _job_line(job, what)
+        if button.button("Stop", key="stop_work", width="stretch"):
             job.cancel()
     else:
-        _job_line(job, "Estimating")
+        _job_line(job, what)
         if job.cancelled or job.state == "failed":
-            if not whole:
-                st.info("The estimates were stopped; what was computed is shown.")
-            if st.button("Go on with the estimates", key="resume_curves"):
+            if not complete:
+                st.info("This was stopped; what was computed is shown.")
+            if st.button("Go on computing", key="resume_work"):
                 job.state, job.cancelled = "stopped", False
                 st.rerun()
 

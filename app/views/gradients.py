@@ -28,7 +28,8 @@ from describe_phases import (
     protocol_words,
 )
 from ibcore import GradientProbe, LossChangeProbe, WeightProbe, defined
-from views.common import Figure, body, curves_line, exports, status
+from ibcore.estimators import Estimator
+from views.common import Figure, body, exports, status, work_line
 
 WIDTH = 980
 VIRTUAL_BATCH = 256
@@ -67,7 +68,7 @@ def _settings(shown: runs.Shown, heading: str = "") -> EpochSettings:
 def _found(shown: runs.Shown, probe) -> curves.Curves:
     """The probe's table, with the progress of whoever computes it."""
     found = probing.table(shown, probe)
-    curves_line(found.job, False)
+    work_line(found.job, "Computing")
     if found.growing and shown.origin != "live":
         done, total = found.table["epoch"].nunique(), len(shown.run.epochs)
         st.progress(done / total, f"Computing: {done} of {total} checkpoints")
@@ -143,8 +144,9 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
     n_batches = int(found.table["n_batches"].iloc[0])
     compared = defined(found.table, definition)
     estimator = state.estimator(settings)
-    plane = curves.plane(shown, estimator, settings["samples"])
-    events = _events(shown, (repr(probe), definition), compared, estimator, plane.table)
+    plane = curves.at_hand(shown, estimator, settings["samples"])
+    turns = plane.table if plane.whole else plane.table[:0]
+    events = _events(shown, (repr(probe), definition), compared, estimator, turns)
     words = f"{protocol_words(probe, run, n_batches)}; {DEFINITIONS[definition].lower()}"
     figure = Figure(
         "gradient-phases",
@@ -156,14 +158,14 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
             squared=squared,
         ),
         found.table.merge(compared, on=["epoch", "layer", "replicate"]),
-        f"Gradients: {words}. I(X;T) turns: {estimator.label}, {settings['samples']} samples",
+        f"Gradients: {words}. {_turn_words(estimator, plane.whole)}",
     )
     _chart(figure, sidebar.theme())
     names = layer_names(run.experiment, run.dataset.n_classes)
     if len(events):
         for line in outcome_lines(events, found.table, names):
             st.markdown(f"- {line}")
-        st.caption(plain(f"I(X;T) and its turns: {estimator.label}; see Information plane."))
+        st.caption(plain(_turn_words(estimator, plane.whole)))
     else:
         st.info("Too few checkpoints to tell phases: 8 are needed.")
     exports(figure, run, state.probe_command(run.experiment, probe, definition))
@@ -172,6 +174,15 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
         for line in phase_lines(probe, run, n_batches, definition):
             st.markdown(f"- {plain(line)}")
     return plane.growing
+
+
+def _turn_words(estimator: Estimator, known: bool) -> str:
+    """By which estimator I(X;T) turns, and whether that is known yet."""
+    if not known:
+        return (
+            f"Where I(X;T) turns is not known: {estimator.label} is computed on Information plane"
+        )
+    return f"I(X;T) turns by {estimator.label}, {state.current()['samples']} samples"
 
 
 def _events(shown, how: tuple, compared, estimator, plane: pd.DataFrame) -> pd.DataFrame:
@@ -267,14 +278,16 @@ def _losses(shown: runs.Shown) -> bool:
 
 def _ratio_words(table: pd.DataFrame) -> str:
     """How well the first order predicts, at both rates."""
-    sums = table.groupby(["kind", "rate", "epoch"], sort=False)[["measured", "predicted"]].mean()
-    ratio = (sums["measured"] / sums["predicted"]).groupby(["kind", "rate"], sort=False)
+    own = table.assign(ratio=table["measured"] / table["predicted"])
+    medians = own.groupby(["kind", "rate", "epoch"], sort=False)["ratio"].median().dropna()
+    ratio = medians.groupby(["kind", "rate"], sort=False)
     lines = []
     for (kind, rate), values in ratio:
         near = (values.sub(1).abs() <= 0.05).mean()
         lines.append(
-            f"- {kind} rate {rate:g}: measured/predicted from {values.min():.3g} to"
-            f" {values.max():.3g}; within 5 % of 1 at {near:.0%} of the checkpoints."
+            f"- {kind} rate {rate:g}: measured/predicted, the median over replicates, from"
+            f" {values.min():.3g} to {values.max():.3g}; within 5 % of 1 at {near:.0%} of the"
+            " checkpoints."
         )
     return "\n".join(lines)
 

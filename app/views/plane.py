@@ -15,11 +15,11 @@ from views.common import (
     Figure,
     beyond_limits,
     body,
-    curves_line,
     estimator_bar,
     exports,
     settings_for,
     status,
+    work_line,
 )
 
 WIDTH = 980
@@ -42,7 +42,8 @@ def draw() -> bool:
 
 
 def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:
-    curves_line(found.job, found.whole)
+    what = "All values of the slider" if found.whole else "Estimating"
+    work_line(found.job, what, complete=found.whole)
     if found.table.empty:
         st.info("The first estimates are on their way.")
         return

@@ -17,6 +17,8 @@ from ibcore.tasks import epoch_order
 
 _MAX_MINIBATCHES = 16
 _BLOCK_BYTES = 128_000_000
+_RESOLVED = np.finfo(float).eps / 16
+"""Nats: a mean of losses of order 1 in the numbers it comes from is no finer."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class LossChangeProbe:
     sharp places (large H) and little mean gradient, only a very small rate is
     predicted well: hence the default. L is the mean loss over the same minibatches,
     at most 16 of the epoch that follows the checkpoint, so that mu is exactly its
-    gradient. In double precision. Raises FieldError for a rate that is not a
-    positive number.
+    gradient. In double precision; where the predicted change is smaller than that
+    resolves, as in a network that fits perfectly, the measured one is NaN. Raises
+    FieldError for a rate that is not a positive number.
     """
 
     family: ClassVar[str] = "loss_change"
@@ -68,8 +71,10 @@ class LossChangeProbe:
         tables = []
         for kind, rate in rates.items():
             columns = {"epoch": run.epochs[k], "replicate": replicates, "kind": kind, "rate": rate}
-            columns |= {"measured": _after(networks, gradients, rate, x, y) - before}
-            tables.append(pd.DataFrame(columns | {"predicted": -rate * squared}))
+            predicted = -rate * squared
+            measured = _after(networks, gradients, rate, x, y) - before
+            measured = np.where(-predicted > _RESOLVED, measured, np.nan)
+            tables.append(pd.DataFrame(columns | {"measured": measured, "predicted": predicted}))
         return pd.concat(tables, ignore_index=True)
 
 

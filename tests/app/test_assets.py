@@ -4,7 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibcore import KDE, PRESETS, Binning, Run, Store, information_plane, train
+from ibcore import (
+    KDE,
+    PRESETS,
+    Binning,
+    GradientProbe,
+    LossChangeProbe,
+    Run,
+    Store,
+    defined,
+    information_plane,
+    probed,
+    train,
+)
+from ibcore.events import gradient_events
 from ibcore.plane import checkpoint_curves, with_measured_limits
 from tests.core.test_architecture import ROOT
 
@@ -85,3 +98,38 @@ def test_deep_tanh_layers_rise_and_fall_with_30_bins_and_relu_layers_do_not():
     assert deep.max() > deep.iloc[-1] + 3, "and falls"
     assert drops("saxe-tanh", Binning())[5] > 1
     assert (drops("saxe-relu", Binning(100, "range")) < 0.1).all()
+
+
+def crossings(run):
+    events = gradient_events(defined(probed(run, GradientProbe())))
+    return events[events["kind"] == "crossing"].set_index("layer")
+
+
+def test_the_first_tanh_layer_crosses_before_the_last():
+    """Shwartz-Ziv and Tishby 2017 have one epoch for all layers; here they go one by one."""
+    found = crossings(bundled("original-code"))
+    assert found["words"].eq("crossed").all()
+    assert found["epoch"].is_monotonic_increasing
+    epochs = found["epoch"]
+    assert 20 < epochs[1] < 45
+    assert 50 < epochs[3] < 85
+    assert 130 < epochs[5] < 230
+
+
+@pytest.mark.parametrize("name", ["original-code", "saxe-relu"])
+def test_a_virtual_step_changes_the_loss_as_predicted(name):
+    """To first order by -a ||mu||^2, to within 5 %, sharp and noisy places included."""
+    run, probe = bundled(name), LossChangeProbe()
+    for k in range(0, len(run.epochs), 12):
+        rows = probe.rows(run, k)
+        virtual = rows[rows["kind"] == "virtual"]
+        assert virtual["measured"].mean() / virtual["predicted"].mean() == pytest.approx(
+            1, abs=0.05
+        )
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_runs_kept_the_gradients_along_their_epochs(name):
+    run = bundled(name)
+    assert np.isfinite(run.along_mean[1:]).all()
+    assert (run.along_std[1:] > 0).all()

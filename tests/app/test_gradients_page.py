@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import jobs
+import probing
 import state
 from describe_phases import epoch_words, for_panels, outcome_lines
 from ibcore import (
@@ -118,6 +119,27 @@ def test_the_full_batch_is_undefined_and_offers_virtual_minibatches():
     at.button(key="virtual").click().run()
     assert not at.error
     assert at.session_state["vbatch"] == 51
+    assert tables(at)["ratios"]["value"].gt(0).all()
+
+
+def test_what_takes_long_is_left_to_a_worker_and_can_be_stopped_and_resumed(monkeypatch):
+    monkeypatch.setattr(probing, "CHEAP", 0)
+    at = opened(**link_of(trained()), proto="epoch")
+    (job,) = jobs.registry()._jobs.values()
+    assert job.request["job"] == "probe"
+    assert "The first numbers are on their way" in texts(at.info)
+    if job.active:
+        at.button(key="stop_work").click().run()
+    job.listener.join()
+    at.run()
+    if job.cancelled:
+        assert "This was stopped" in texts(at.info)
+        at.button(key="resume_work").click().run()
+        at.run()
+        (job,) = jobs.registry()._jobs.values()
+        job.listener.join()
+        at.run()
+    assert not at.error
     assert tables(at)["ratios"]["value"].gt(0).all()
 
 

@@ -235,6 +235,19 @@ def test_a_virtual_step_changes_the_loss_as_predicted(activation):
     np.testing.assert_allclose(rows["measured"] / rows["predicted"], 1, atol=0.05)
 
 
+def test_a_change_below_what_numbers_resolve_is_not_measured():
+    """Without any gradient left there is nothing to measure, and rounding is no change."""
+    run = trained(tiny(network=Network("5-3", "relu"), batch_size=40))
+    biases = tuple(b.copy() for b in run.biases)
+    biases[-1][...] = np.where(np.arange(2) == 0, 500.0, -500.0)
+    zeros = np.zeros_like(run.dataset.y)
+    certain = replace(run, biases=biases)
+    vars(certain)["dataset"] = replace(run.dataset, y=zeros)
+    rows = probed(certain, LossChangeProbe())
+    assert rows["measured"].isna().all()
+    assert (rows["predicted"].abs() < 1e-17).all()
+
+
 def test_the_mean_cosine_is_that_over_pairs():
     rng = np.random.default_rng(0)
     w = rng.normal(size=(4, 6))
