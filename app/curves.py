@@ -20,13 +20,15 @@ LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 class Curves:
     """A table, whether it covers all checkpoints, and the worker at the ladder.
 
-    `growing`: the next look goes on where this one stopped.
+    `growing`: the next look goes on where this one stopped; `done`: the checkpoints
+    that this look got through.
     """
 
     table: pd.DataFrame
     whole: bool
     job: jobs.Job | None = None
     growing: bool = False
+    done: int = 0
 
     @property
     def busy(self) -> bool:

@@ -24,7 +24,7 @@ FORMULAS = {
     "caption": "m/‖W‖ and s/‖W‖, the caption of the original figure; their ratio is that of m and"
     " s, only the levels differ",
     "cumulative": "Σ m over the layers up to this one and √(Σ s), as the original code computes"
-    " them; the root is one too many, so that the ratio changes with the scale of the loss",
+    " them; the root is one too many, so that signal and noise do not scale alike",
 }
 
 
@@ -43,7 +43,6 @@ def protocol_words(probe: GradientProbe, run: Run, n_batches: int) -> str:
 
 def phase_lines(probe: GradientProbe, run: Run, n_batches: int, definition: str) -> list[str]:
     """What the figure of signal and noise shows, with this run's numbers."""
-    floor = noise_floor(n_batches)
     return [
         f"Gradients: {protocol_words(probe, run, n_batches)}. g is the gradient of the loss in the"
         " weights of one layer; m = ‖mean of g over minibatches‖ is the signal, s = ‖standard"
@@ -51,55 +50,60 @@ def phase_lines(probe: GradientProbe, run: Run, n_batches: int, definition: str)
         f"Compared here: {FORMULAS[definition]}. Drift is where the signal is above the noise,"
         " diffusion where it is below.",
         f"Noise alone does not give a signal of 0: of {n_batches:,} minibatches without any"
-        f" signal, m/s would still be about 1/√(n − 1) = {floor:.3f}, the dotted floor. A curve"
-        " near it may be noise altogether; the mean over one whole epoch can fall below it,"
-        " because it is the full gradient, which vanishes at a minimum.",
-        "The SNR grows with the square root of the minibatch, so a crossing of 1 belongs to the"
-        f" size of {probe.size(run):,} as much as to the network. The noise scale B_simple = B tr"
-        " Cov/m² does not depend on it: the minibatch at which signal and noise are level.",
+        f" signal, m/s would still be about 1/√(n − 1) = {noise_floor(n_batches):.3f}"
+        f"{_FLOOR[definition]}. A curve near it may be noise altogether; the mean over one whole"
+        " epoch can fall below it, because it is the full gradient, which vanishes at a minimum.",
+        f"{_GROWTH[definition]}, so a crossing of 1 belongs to the minibatch of"
+        f" {probe.size(run):,} as much as to the network. The noise scale B_simple = B tr Cov/|G|²"
+        " does not depend on it: the minibatch at which signal and noise are level.",
         "A crossing counts where the smoothed log SNR was once above ln 1.25 and later stays below"
         " −ln 1.25 for three checkpoints, and 95 % of the resamples of the replicates agree.",
     ]
 
 
-def outcome_lines(events: pd.DataFrame, table: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+_OWN_FLOOR = ", the dotted floor"
+_FLOOR = {
+    "layer": _OWN_FLOOR,
+    "caption": _OWN_FLOOR,
+    "cumulative": "; the dotted floor is what the sums make of that, another one at every epoch",
+}
+_OWN_GROWTH = "m/s grows with the square root of the minibatch"
+_GROWTH = {
+    "layer": _OWN_GROWTH,
+    "caption": _OWN_GROWTH,
+    "cumulative": "Σ m/√(Σ s) grows with the fourth root of the minibatch, and with the root of"
+    " the loss",
+}
+
+
+def outcome_lines(events: pd.DataFrame, scales: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     """One sentence per layer: its crossing, the fall of its SNR, the turn of I(X;T), its noise."""
-    scales = _noise_scales(table)
     lines = []
     for layer, name in enumerate(names, start=1):
         of_layer = events[events["layer"] == layer].set_index("kind")
-        parts = [_sentence(of_layer, kind) for kind in ("crossing", "onset", "turning")]
+        parts = [_sentence(of_layer, kind) for kind in SUBJECTS]
         parts.append(_scale_words(scales.loc[layer]) if layer in scales.index else "")
         lines.append(f"**{plain(name)}**: {'; '.join(filter(None, parts))}.")
     return lines
 
 
+SUBJECTS = {"crossing": "", "onset": "the SNR ", "turning": "I(X;T) "}
+
+
 def for_panels(events: pd.DataFrame) -> pd.DataFrame:
     """The events with the epoch of a crossing in its words, short enough for a panel."""
-    words = [
-        " ".join(filter(None, (event["words"].split(" (", 1)[0], epoch_words(event))))
-        if event["kind"] == "crossing"
-        else event["words"]
-        for _, event in events.iterrows()
-    ]
-    return events.assign(words=words)
+    crossing = events["kind"] == "crossing"
+    dated = [f"{event['words']} {epoch_words(event)}".strip() for _, event in events.iterrows()]
+    return events.assign(words=events["words"].where(~crossing, dated))
 
 
 def _sentence(of_layer: pd.DataFrame, kind: str) -> str:
     if kind not in of_layer.index:
         return ""
     event = of_layer.loc[kind]
-    when = epoch_words(event)
-    if kind == "crossing":
-        outcome, *rest = event["words"].split(" (", 1)
-        shares = f" ({rest[0]}" if rest else ""
-        return f"{outcome}{when and f' {when}'}{shares}"
-    subject = {"onset": "the SNR", "turning": "I(X;T)"}[kind]
-    if not when:
-        return {"onset": "the SNR does not fall for good", "turning": "no turn of I(X;T) resolved"}[
-            kind
-        ]
-    return f"{subject} {event['words']} {when}"
+    note = f"({event['note']})" if event["note"] else ""
+    said = [f"{SUBJECTS[kind]}{event['words']}", epoch_words(event), note]
+    return " ".join(filter(None, said))
 
 
 def epoch_words(event: pd.Series) -> str:
@@ -108,26 +112,31 @@ def epoch_words(event: pd.Series) -> str:
         return ""
     ends = event["epoch_lower"], event["epoch_upper"]
     known = all(math.isfinite(end) for end in ends)
-    return f"at epoch {event['epoch']:,.0f}" + (
-        f" [{ends[0]:,.0f}, {ends[1]:,.0f}]" if known else ""
-    )
+    interval = f" [{ends[0]:,.0f}, {ends[1]:,.0f}]" if known else ""
+    return f"at epoch {event['epoch']:,.0f}{interval}"
 
 
-def _noise_scales(table: pd.DataFrame) -> pd.DataFrame:
+def noise_scales(table: pd.DataFrame, probe: GradientProbe, run: Run) -> pd.DataFrame:
     """The median B_simple over replicates at the first and last epoch, by layer."""
     n, size = int(table["n_batches"].iloc[0]), int(table["batch_size"].iloc[0])
+    drawn_from = {
+        "sampled": run.sample_index("train").shape[1],
+        "networks": len(run.dataset.train),
+    }.get(probe.protocol)
     stats = GradientStats(*(table[c].to_numpy() for c in ("mean_norm", "std_norm", "weight_norm")))
-    scaled = table.assign(scale=noise_scale(stats, n, size))
+    scaled = table.assign(scale=noise_scale(stats, n, size, drawn_from))
     wide = scaled.groupby(["layer", "epoch"])["scale"].median().unstack()
     return wide.iloc[:, [0, -1]]
 
 
 def _scale_words(scales: pd.Series) -> str:
     first, last = scales.tolist()
-    if not (math.isfinite(first) and math.isfinite(last)):
+    if math.isnan(first) or math.isnan(last):
         return ""
-    return f"noise scale B_simple {_count(first)} samples at first, {_count(last)} at the end"
+    return f"noise scale B_simple {_count(first)} at first, {_count(last)} at the end"
 
 
 def _count(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    if math.isinf(value):
+        return "beyond measure (no signal left)"
+    return f"{value:,.0f} samples" if value >= 10 else f"{value:.2g} samples"

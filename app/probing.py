@@ -38,7 +38,7 @@ def table(shown: Shown, probe: Probe) -> Curves:
 
 
 def known(shown: Shown, probe: Probe) -> pd.DataFrame | None:
-    """All rows of the probe where they are there already or quickly had, else None."""
+    """All rows of the probe where they are there already, else None."""
     try:
         probe.check(shown.run)
         return _whole(_identity(shown.run, probe), shown.run, probe)
@@ -67,7 +67,7 @@ def _in_time(run: Run, probe: Probe, seconds: float) -> Curves:
         should_stop=lambda: bool(done) and time.monotonic() > until,
     )
     whole = len(done) == len(run.epochs)
-    return Curves(rows, whole, None, not whole)
+    return Curves(rows, whole, None, not whole, len(done))
 
 
 def _request(shown: Shown, probe: Probe):

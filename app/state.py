@@ -392,6 +392,12 @@ def probe_command(experiment: Experiment, probe: Probe, definition: str | None =
     return " ".join([*words, *(f"--{name} {_text(value)}" for name, value in options.items())])
 
 
+def chained(commands: list[str]) -> str:
+    """Commands that begin alike as one: what they share is done once, the rest in turn."""
+    first, *_ = commands[0].split(" && ")
+    return " && ".join([first, *(command.split(" && ")[1] for command in commands)])
+
+
 def _json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 

@@ -6,7 +6,9 @@ import os
 # a machine whose cores were also busy elsewhere. PyTorch reads this when first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from ibcore import phases
 from ibcore.estimators import ESTIMATORS, KDE, Binning, Information
+from ibcore.events import gradient_events, loss_events, turning_events
 from ibcore.experiment import (
     Experiment,
     FieldError,
@@ -53,10 +55,14 @@ __all__ = [
     "Training",
     "WeightProbe",
     "defined",
+    "gradient_events",
     "gradient_stats",
     "information_curves",
     "information_plane",
     "load",
+    "loss_events",
+    "phases",
     "probed",
     "train",
+    "turning_events",
 ]

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from ibcore.phases import (
-    LEAST_DROP,
     LEAST_REPLICATES,
     Crossing,
     compression,
     crossing,
     loss_kink,
+    smooth,
     snr_onset,
 )
 
-COLUMNS = ("layer", "kind", "epoch", "epoch_lower", "epoch_upper", "words")
+COLUMNS = ("layer", "kind", "epoch", "epoch_lower", "epoch_upper", "words", "note")
 LEAST_CHECKPOINTS = 8
 """Fewer of them show no phases."""
 
@@ -26,8 +26,9 @@ def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """The crossing and the onset of the fall of the SNR, a row each per layer.
 
     `defined` is the table of `ibcore.probes.defined`. Columns: layer, kind ("crossing",
-    "onset"), epoch and its interval over replicates (NaN where there is none), and
-    words: the crossing's outcome. Empty for fewer than 8 checkpoints.
+    "onset"), epoch and its interval over replicates (NaN where there is none), words
+    (what happened) and note (which replicates differ, and whether they are too few).
+    Empty for fewer than 8 checkpoints.
     """
     rows = []
     for layer, table in defined.groupby("layer"):
@@ -35,7 +36,8 @@ def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         if len(epochs) < LEAST_CHECKPOINTS:
             continue
         crossed = crossing(signal, noise, epochs, seed=seed)
-        rows.append(_row(layer, "crossing", crossed, _replicate_words(crossed)))
+        words = _outcome_words(crossed, signal, noise)
+        rows.append(_row(layer, "crossing", crossed, words, _replicate_note(crossed)))
         onset = snr_onset(signal, noise, epochs, seed=seed)
         words = "does not fall for good" if onset.epoch is None else "begins to fall"
         rows.append(_row(layer, "onset", onset, words))
@@ -45,9 +47,10 @@ def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 def turning_events(plane: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Where I(X;T) of each layer turns: a row of kind "turning" per layer.
 
-    `plane` is the table of `information_plane`. The epoch is NaN, and the words
-    say so, where its interval touches the first or last checkpoint, and where the
-    fall after it does not exceed 0.05 bits for certain.
+    `plane` is the table of `information_plane`. The epoch is that of
+    `ibcore.phases.compression`; it is NaN, and the words say so, where the verdict is
+    not that the layer compresses, and where its interval touches the first or last
+    checkpoint.
     """
     rows = []
     for layer, table in plane.groupby("layer"):
@@ -55,12 +58,15 @@ def turning_events(plane: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         if len(epochs) < LEAST_CHECKPOINTS:
             continue
         found = compression(i_xt, epochs, seed=seed)
-        falls = found.drop_lower is not None and found.drop_lower > LEAST_DROP
-        words = "turns" if found.resolved and falls else "no turning point resolved"
+        turns = found.resolved and found.verdict == "compresses"
+        words = "turns" if turns else _NO_TURN.get(found.verdict, "its turn is not resolved")
         row = _row(layer, "turning", found, words)
-        missing = {} if words == "turns" else dict.fromkeys(COLUMNS[2:5], np.nan)
+        missing = {} if turns else dict.fromkeys(COLUMNS[2:5], np.nan)
         rows.append(row | missing)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+_NO_TURN = {"none": "does not turn", "too few replicates": "too few replicates for a turn"}
 
 
 def loss_events(history: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
@@ -82,24 +88,30 @@ def _by_replicate(table: pd.DataFrame, *names: str) -> tuple[np.ndarray, list[np
     return epochs, [wide[name][epochs].to_numpy(float) for name in names]
 
 
-def _replicate_words(found: Crossing) -> str:
-    """The outcome, how many of the replicates share it, and whether they are too few.
+def _outcome_words(found: Crossing, signal: np.ndarray, noise: np.ndarray) -> str:
+    """The outcome of the mean, less bluntly where the replicates or the end belie it."""
+    most_cross = 2 * found.replicates.count("crossed") > len(found.replicates)
+    if found.outcome != "crossed" and most_cross:
+        return "no crossing that the replicates agree on"
+    if found.outcome != "drift-dominated throughout":
+        return found.outcome
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_snr = np.log(signal) - np.log(noise)
+    mean = smooth(log_snr[np.isfinite(log_snr).all(axis=1)].mean(axis=0))
+    return found.outcome if mean.min() > 0 else "drift, and no lasting diffusion after it"
 
-    Where most replicates cross by themselves, but not together, neither phase lasts
-    throughout: that is said instead.
-    """
+
+def _replicate_note(found: Crossing) -> str:
+    """How the outcomes of the replicates differ, and whether they are too few to tell."""
     own = list(found.replicates)
-    words = found.outcome
-    if words != "crossed" and 2 * own.count("crossed") > len(own):
-        words = "no crossing that the replicates agree on"
     counts = sorted({name: own.count(name) for name in own}.items(), key=lambda pair: -pair[1])
     notes = [f"{n} of {len(own)} {name}" for name, n in counts if len(counts) > 1]
     if found.outcome == "crossed" and len(own) - own.count("undefined") < LEAST_REPLICATES:
         notes.append("too few replicates to tell it from noise")
-    return f"{words} ({', '.join(notes)})" if notes else words
+    return ", ".join(notes)
 
 
-def _row(layer: int, kind: str, found, words: str) -> dict:
+def _row(layer: int, kind: str, found, words: str, note: str = "") -> dict:
     ends = (found.epoch, found.epoch_lower, found.epoch_upper)
     numbers = [np.nan if end is None else float(end) for end in ends]
-    return dict(zip(COLUMNS, (layer, kind, *numbers, words), strict=True))
+    return dict(zip(COLUMNS, (layer, kind, *numbers, words, note), strict=True))

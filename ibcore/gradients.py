@@ -4,8 +4,8 @@ With the gradients g_1 .. g_n of n minibatches with respect to the weights of on
 layer, m = ||mean_b g_b|| is the norm of their mean and s = ||std_b g_b|| that of their
 elementwise standard deviation (divisor n), so that s^2 is the trace of their
 covariance. Drift is where m exceeds s, diffusion where s exceeds m (Shwartz-Ziv &
-Tishby 2017, section 3.3). Everybody who looked kept m, s and the norm of the
-weights, and put them together differently; see `DEFINITIONS`.
+Tishby 2017, section 3.3). The published curves follow from m, s and the norm of the
+weights, put together differently; see `DEFINITIONS`.
 """
 
 import math
@@ -103,19 +103,27 @@ def noise_floor(n_batches: int) -> float:
     return 1 / math.sqrt(n_batches - 1) if n_batches > 1 else math.nan
 
 
-def noise_scale(stats: GradientStats, n_batches: int, batch_size: int) -> np.ndarray:
-    """B_simple = B tr Cov / m^2, in samples; tr Cov = s^2 n/(n - 1).
+def noise_scale(
+    stats: GradientStats, n_batches: int, batch_size: int, drawn_from: int | None = None
+) -> np.ndarray:
+    """B_simple = B tr Cov / |G|^2, in samples: where noise and signal would be level.
 
-    The size of a minibatch whose noise is as strong as its signal. Unlike the SNR,
-    which grows with sqrt(B), it does not depend on B. (McCandlish et al. 2018, An
-    Empirical Model of Large-Batch Training, section 2.2.) NaN for one minibatch,
-    infinite without signal.
+    Unlike the SNR it does not depend on the size B of the minibatches. Those that
+    together are the training set have |G| = m and tr Cov = s^2 n/(n - 1). Those that
+    are each drawn from `drawn_from` samples without repetition vary by a factor of
+    1 - B/drawn_from less than B samples of a large population, and their mean still
+    has noise: |G|^2 = m^2 - tr Cov/n. (McCandlish et al. 2018, An Empirical Model of
+    Large-Batch Training, section 2.2 and appendix A.) NaN for one minibatch, infinite
+    where no signal is left.
     """
     if n_batches < 2:
         return np.full(np.shape(stats.mean_norm), np.nan)
-    trace = stats.std_norm**2 * (n_batches / (n_batches - 1))
+    trace, signal = stats.std_norm**2 * (n_batches / (n_batches - 1)), stats.mean_norm**2
+    if drawn_from is not None:
+        signal = np.maximum(signal - trace / n_batches, 0)
+        trace = trace / (1 - batch_size / drawn_from)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return batch_size * trace / stats.mean_norm**2
+        return batch_size * trace / signal
 
 
 def minibatch_gradients(ensemble: Ensemble, x: Tensor, y: Tensor) -> list[Tensor]:
@@ -124,16 +132,16 @@ def minibatch_gradients(ensemble: Ensemble, x: Tensor, y: Tensor) -> list[Tensor
     x is (R, n, D_0, B) and y (R, n, B); the result has one (R, n, D_out, D_in) per
     layer. All R n pairs of a network and a minibatch go as one ensemble.
     """
-    replicates, n, _, batch = x.shape
-    copies = Ensemble(
-        tuple(w.detach().repeat_interleave(n, 0).requires_grad_() for w in ensemble.weights),
-        tuple(b.detach().repeat_interleave(n, 0) for b in ensemble.biases),
-        ensemble.activation,
-        ensemble.output,
-    )
+    return parameter_gradients(ensemble, x, y)[: len(ensemble.weights)]
+
+
+def parameter_gradients(ensemble: Ensemble, x: Tensor, y: Tensor) -> list[Tensor]:
+    """`minibatch_gradients` of all weights, then of all biases."""
+    n, batch = x.shape[1], x.shape[3]
+    copies = ensemble.map(lambda p: p.detach().repeat_interleave(n, 0).requires_grad_())
     losses = example_losses(logits(copies, x.flatten(0, 1)), y.flatten(0, 1), ensemble.output)
-    gradients = torch.autograd.grad(losses.sum() / batch, copies.weights)
-    return [g.unflatten(0, (replicates, n)) for g in gradients]
+    gradients = torch.autograd.grad(losses.sum() / batch, copies.parameters)
+    return [g.unflatten(0, x.shape[:2]) for g in gradients]
 
 
 def minibatch_stats(ensemble: Ensemble, chunks: Iterable[tuple[Tensor, Tensor]]) -> GradientStats:

@@ -7,7 +7,7 @@ and the samples, the longest axis, lie contiguous in memory.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -47,6 +47,14 @@ class Ensemble:
     def parameters(self) -> list[Tensor]:
         """All weights, then all biases."""
         return [*self.weights, *self.biases]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Ensemble":
+        """The ensemble with every parameter changed."""
+        return replace(
+            self,
+            weights=tuple(change(w) for w in self.weights),
+            biases=tuple(change(b) for b in self.biases),
+        )
 
 
 def layer_sizes(network: Network, n_inputs: int, n_classes: int) -> tuple[int, ...]:

@@ -132,8 +132,8 @@ def crossing(mean_norm, std_norm, epochs, *, seed: int = 0) -> Crossing:
     "crossed" also needs 95 % of the resamples to cross. Without this, noise about a
     constant SNR of 1 with a standard deviation of 0.5 in the log and a correlation of
     0.5 between neighbours was called a crossing in 6 % of 2000 simulated ensembles of
-    10 replicates and 60 checkpoints; with it, in none. The guard weakens with fewer
-    replicates: of 5 such it lets 6 % pass, of 3, 36 %. A single one has neither guard
+    10 replicates and 60 checkpoints; with it, in less than 1 %. The guard weakens with
+    fewer replicates: of 5 it lets about 7 % pass, of 3, 40 %. A single one has neither guard
     nor interval, and neither have the outcomes of `replicates`.
 
     Arguments: mean_norm m and std_norm s, (R, K), in the same unit; epochs (K,).

@@ -32,6 +32,7 @@ from ibcore.training import (
     Stopped,
     Trainer,
     few_threads,
+    minibatch_size,
     resolve_device,
     stream,
 )
@@ -181,6 +182,11 @@ class Run:
 
     def __getstate__(self) -> dict:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def minibatch_size(self) -> int:
+        """Examples in one step of a replicate."""
+        return minibatch_size(self.experiment.training, self.sample_index("train").shape[1])
 
     @cached_property
     def checkpoint_keys(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from ibcore.training import Checkpoint, Progress, Trainer
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""
 
-PROBED = 1
+PROBED = 2
 """Version of what probes say of a run: a part of the name of every cached answer."""
 
 STATE_SECONDS = 4.0

@@ -113,7 +113,7 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
             network.layers,
             f"fewer units, replicates or checkpoints: the run would take {run_bytes / 1e9:,.0f} GB",
         )
-    batch = _batch_size(training, len(dataset.train))
+    batch = minibatch_size(training, len(dataset.train))
     step_bytes = 8 * batch * training.replicates * sum(sizes)
     if step_bytes > _MAX_STEP_BYTES:
         raise FieldError(
@@ -127,10 +127,11 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
 
 def steps_per_epoch(training: Training, n_train: int) -> int:
     """Optimiser steps in one epoch over `n_train` examples a replicate."""
-    return math.ceil(n_train / _batch_size(training, n_train))
+    return math.ceil(n_train / minibatch_size(training, n_train))
 
 
-def _batch_size(training: Training, n_train: int) -> int:
+def minibatch_size(training: Training, n_train: int) -> int:
+    """Examples in one step of a replicate that trains on `n_train`."""
     size = {"full": n_train, "single": 1}.get(training.batch_mode, training.batch_size)
     return min(size, n_train)
 
@@ -182,7 +183,7 @@ class Trainer:
         self._train, self._test = train, test
         self._ordered: tuple[int, np.ndarray] | None = None
         self._batches: tuple[int, int, Tensor, Tensor] | None = None
-        self._whole_batch = _batch_size(training, train.shape[1])
+        self._whole_batch = minibatch_size(training, train.shape[1])
         self._along = Along()
         self._epochs_along = frozenset(epoch - 1 for epoch in experiment.epochs)
         ensemble = initialise(

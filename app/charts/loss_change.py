@@ -104,9 +104,7 @@ def _changes(means: pd.DataFrame) -> pd.DataFrame:
         for name in ("measured", "predicted")
     ]
     rows = pd.concat(parts, ignore_index=True)
-    # A line on a logarithmic axis has no place for a loss that is predicted to rise.
-    risen = (rows["series"] == "predicted") & rows["rose"]
-    return rows[(rows["value"] > 0) & ~risen]
+    return rows[rows["value"] > 0]
 
 
 def _ratios(means: pd.DataFrame) -> pd.DataFrame:

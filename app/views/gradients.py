@@ -18,11 +18,12 @@ from charts import (
     loss_change_figure,
     weights_figure,
 )
-from describe import layer_names, plain, spread
+from describe import layer_names, plain
 from describe_phases import (
     DEFINITIONS,
     PROTOCOLS,
     for_panels,
+    noise_scales,
     outcome_lines,
     phase_lines,
     protocol_words,
@@ -69,11 +70,13 @@ def _found(shown: runs.Shown, probe) -> curves.Curves:
     """The probe's table, with the progress of whoever computes it."""
     found = probing.table(shown, probe)
     work_line(found.job, "Computing")
-    if found.growing and shown.origin != "live":
-        done, total = found.table["epoch"].nunique(), len(shown.run.epochs)
-        st.progress(done / total, f"Computing: {done} of {total} checkpoints")
-    if found.table.empty:
+    live, total = shown.origin == "live", len(shown.run.epochs)
+    if found.growing and not live:
+        st.progress(found.done / total, f"Computing: {found.done} of {total} checkpoints")
+    if found.table.empty and not live:
         st.info("The first numbers are on their way.")
+    elif found.table.empty:
+        st.info("This takes long for a network of this size: it is computed after the training.")
     return found
 
 
@@ -92,7 +95,7 @@ def _signals(shown: runs.Shown) -> bool:
     if found.table.empty:
         return found.busy
     if found.table["n_batches"].iloc[0] == 1:
-        _undefined(shown)
+        _undefined(shown, probe)
         return found.busy
     return _phases(shown, probe, found) or found.busy
 
@@ -122,17 +125,21 @@ def _controls(shown: runs.Shown) -> None:
         )
 
 
-def _undefined(shown: runs.Shown) -> None:
-    """One gradient has no noise: say so, and offer minibatches that are none of the training's."""
+def _undefined(shown: runs.Shown, probe: GradientProbe) -> None:
+    """One gradient has no noise: say why there is one only, and offer more where there can be."""
+    if probe.protocol == "networks":
+        st.info("**Undefined**: statistics over networks need two parallel networks or more.")
+        return
+    n_train, size = shown.run.sample_index("train").shape[1], probe.size(shown.run)
+    whole = "that of the whole training set" if size == n_train else "that of its one minibatch"
     st.info(
-        "**Undefined**: there is one gradient for each epoch, that of the whole training set, so"
-        " the noise is 0 by construction and there is no ratio. With the weights held fixed,"
-        " virtual minibatches have one."
+        f"**Undefined**: there is one gradient for each epoch, {whole}, so the noise is 0 by"
+        " construction and there is no ratio. With the weights held fixed, smaller, virtual"
+        " minibatches have one."
     )
-    size = min(VIRTUAL_BATCH, max(1, shown.run.sample_index("train").shape[1] // 4))
-    virtual = {"proto": "epoch", "vbatch": size}
+    virtual = {"proto": "epoch", "vbatch": min(VIRTUAL_BATCH, max(1, n_train // 4))}
     st.button(
-        f"Take virtual minibatches of {size}",
+        f"Take virtual minibatches of {virtual['vbatch']}",
         on_click=lambda: st.session_state.update(virtual),
         key="virtual",
     )
@@ -163,7 +170,7 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
     _chart(figure, sidebar.theme())
     names = layer_names(run.experiment, run.dataset.n_classes)
     if len(events):
-        for line in outcome_lines(events, found.table, names):
+        for line in outcome_lines(events, noise_scales(found.table, probe, run), names):
             st.markdown(f"- {line}")
         st.caption(plain(_turn_words(estimator, plane.whole)))
     else:
@@ -211,38 +218,43 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
             st.session_state["glayer"] = 1
         st.selectbox("Layer", layers, key="glayer", format_func=lambda layer: names[layer - 1])
         layer = state.current()["glayer"]
-        overlaid = _overlaid(_at_hand(shown, table), layer)
+        at_hand = _at_hand(shown, table)
+        overlaid = _overlaid(at_hand, layer)
         figure = Figure(
             "gradient-definitions",
             lambda theme: definitions_figure(
                 overlaid, replace(_settings(shown, names[layer - 1]), theme=theme)
             ),
             overlaid,
-            f"Gradients of layer {plain(names[layer - 1])} by every definition",
+            f"Gradients of layer {names[layer - 1]} by every definition",
         )
         _chart(figure, sidebar.theme())
-        probe = state.probe(state.current())
-        exports(figure, shown.run, state.probe_command(shown.run.experiment, probe))
+        commands = [
+            state.probe_command(shown.run.experiment, probe, definition)
+            for probe in at_hand
+            for definition in DEFINITIONS
+        ]
+        exports(figure, shown.run, state.chained(commands))
 
 
-def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The table on the screen, and those of the other protocols that need no waiting."""
+def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[GradientProbe, pd.DataFrame]:
+    """The table on the screen, and those of the other protocols that are there already."""
     current = state.probe(state.current())
-    found = {PROTOCOLS[current.protocol]: table}
+    found = {current: table}
     for probe in (GradientProbe(), GradientProbe("along"), GradientProbe("sampled")):
         other = None if probe.protocol == current.protocol else probing.known(shown, probe)
         if other is not None and len(other) and other["n_batches"].iloc[0] > 1:
-            found[PROTOCOLS[probe.protocol]] = other
+            found[probe] = other
     return found
 
 
-def _overlaid(tables: dict[str, pd.DataFrame], layer: int) -> pd.DataFrame:
+def _overlaid(tables: dict[GradientProbe, pd.DataFrame], layer: int) -> pd.DataFrame:
     parts = []
-    for protocol, table in tables.items():
+    for probe, table in tables.items():
         for name, words in DEFINITIONS.items():
             rows = defined(table, name)
             rows = rows[rows["layer"] == layer]
-            parts.append(rows.assign(definition=words, protocol=protocol))
+            parts.append(rows.assign(definition=words, protocol=PROTOCOLS[probe.protocol]))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -268,7 +280,8 @@ def _losses(shown: runs.Shown) -> bool:
         "loss-and-gradient",
         lambda theme: loss_change_figure(found.table, replace(_settings(shown), theme=theme)),
         found.table,
-        f"Change of the loss in nats by one plain gradient step; {spread(run)}",
+        "Change of the loss in nats by one plain gradient step: means over replicates; ratio:"
+        " median and quartiles over replicates",
     )
     _chart(figure, sidebar.theme())
     st.markdown(_ratio_words(found.table))
@@ -308,7 +321,8 @@ def _weights(shown: runs.Shown) -> bool:
         "weights",
         lambda theme: weights_figure(found.table, replace(_settings(shown), theme=theme)),
         found.table,
-        f"Norms of the weights and mean absolute cosines between units; {spread(run)}",
+        "Norms of the weights (geometric mean ×÷ 1 geometric standard deviation over replicates)"
+        " and mean absolute cosines between units (mean ± 1 standard deviation)",
     )
     _chart(figure, sidebar.theme())
     exports(figure, run, state.probe_command(run.experiment, probe))

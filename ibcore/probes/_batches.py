@@ -21,13 +21,8 @@ def n_weights(run: Run) -> int:
 
 def sound_ensemble(run: Run, k: int) -> Ensemble:
     """The networks at checkpoint k that had not diverged."""
-    whole, sound = run.ensemble(k), torch.from_numpy(run.sound(k))
-    return Ensemble(
-        tuple(w[sound] for w in whole.weights),
-        tuple(b[sound] for b in whole.biases),
-        whole.activation,
-        whole.output,
-    )
+    sound = torch.from_numpy(run.sound(k))
+    return run.ensemble(k).map(lambda parameter: parameter[sound])
 
 
 def gathered(run: Run, index: np.ndarray) -> Batches:

@@ -20,6 +20,7 @@ from ibcore.run import Run
 from ibcore.tasks import epoch_order
 
 PROTOCOLS = ("epoch", "sampled", "along", "networks")
+_DEFINED = ("signal", "noise", "snr", "floor")
 _SAMPLED_STREAM = 1
 """Of [seed, epoch], whose own stream orders the epoch."""
 
@@ -68,16 +69,15 @@ class GradientProbe:
                 "protocol: this run kept no gradients along its epochs; train it again for them"
             )
         n_train = run.sample_index("train").shape[1]
-        if self.protocol in ("epoch", "sampled") and self.size(run) > n_train:
-            raise FieldError("batch_size", self.size(run), f"at most {n_train}, the training set")
+        # Every draw of the whole training set is the same minibatch.
+        most = n_train - 1 if self.protocol == "sampled" else n_train
+        if self.protocol in ("epoch", "sampled") and self.size(run) > most:
+            allowed = f"at most {most}: there are {n_train} training samples"
+            raise FieldError("batch_size", self.size(run), allowed)
 
     def size(self, run: Run) -> int:
         """B, the samples of one minibatch."""
-        training, n_train = run.experiment.training, run.sample_index("train").shape[1]
-        if self.batch_size is not None:
-            return self.batch_size
-        own = {"full": n_train, "single": 1}.get(training.batch_mode, training.batch_size)
-        return min(own, n_train)
+        return run.minibatch_size if self.batch_size is None else self.batch_size
 
     def cost(self, run: Run) -> float:
         """Forward and backward through every sample that is looked at."""
@@ -146,7 +146,7 @@ def _along(run: Run, k: int, replicates: np.ndarray) -> tuple[GradientStats, int
     norms = [w.flatten(1).double().norm(dim=1).numpy() for w in weights]
     mean, std = (v[k, replicates].astype(float) for v in (run.along_mean, run.along_std))
     n_train = run.sample_index("train").shape[1]
-    n = n_train // GradientProbe().size(run)
+    n = n_train // run.minibatch_size
     return GradientStats(mean, std, np.stack(norms, axis=1)), n
 
 
@@ -168,6 +168,8 @@ def defined(table: pd.DataFrame, definition: str = "layer") -> pd.DataFrame:
     the signal of pure noise (see `ibcore.gradients.floor_stats`). Undefined values are
     NaN. Raises FieldError for an unknown definition.
     """
+    if table.empty:
+        return pd.DataFrame(columns=["epoch", "layer", "replicate", *_DEFINED])
     ordered = table.sort_values(["epoch", "replicate", "layer"], ignore_index=True)
     n_layers = ordered["layer"].nunique()
 
@@ -179,6 +181,6 @@ def defined(table: pd.DataFrame, definition: str = "layer") -> pd.DataFrame:
         signal, noise = signal_and_noise(stats, definition)
         floor, _ = signal_and_noise(floor_stats(stats, by_layer("n_batches")), definition)
         snr = np.where((signal > 0) & (noise > 0), signal / noise, np.nan)
-    columns = {"signal": signal, "noise": noise, "snr": snr, "floor": floor}
+    columns = dict(zip(_DEFINED, (signal, noise, snr, floor), strict=True))
     kept = ordered[["epoch", "layer", "replicate"]]
     return kept.assign(**{name: values.ravel() for name, values in columns.items()})

@@ -1,6 +1,6 @@
 """How much a gradient step changes the loss, measured and predicted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 
 from ibcore.experiment import FieldError
+from ibcore.gradients import parameter_gradients
 from ibcore.networks import Ensemble, example_losses, logits
 from ibcore.probes._batches import cut, gathered, n_weights, sound_ensemble
-from ibcore.probes.gradients import GradientProbe
 from ibcore.run import Run
 from ibcore.tasks import epoch_order
 
 _MAX_MINIBATCHES = 16
 _BLOCK_BYTES = 128_000_000
-_RESOLVED = np.finfo(float).eps / 16
-"""Nats: a mean of losses of order 1 in the numbers it comes from is no finer."""
+_EPS = np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class LossChangeProbe:
     """The change of the loss by one plain gradient step, measured and predicted.
 
     With g_b the gradient of minibatch b over all parameters and mu = E_b g_b, a step
-    of rate a along g_b changes the loss on average by
+    of -a g_b changes the loss on average by
     -a ||mu||^2 + a^2/2 (mu' H mu + tr H Cov) + ..., of which the first term is the
     prediction. Kinds: `virtual` at `virtual_rate`, `real` at the training's own rate,
     both as plain gradient steps, whatever the optimiser. Where training has found
@@ -53,7 +52,7 @@ class LossChangeProbe:
 
     def cost(self, run: Run) -> float:
         """The loss of all minibatches after a step along each, at two rates, in double."""
-        size = GradientProbe().size(run)
+        size = run.minibatch_size
         n = min(_MAX_MINIBATCHES, run.sample_index("train").shape[1] // size)
         return 4.0 * n_weights(run) * run.n_replicates * n * n * size
 
@@ -62,9 +61,9 @@ class LossChangeProbe:
         replicates = np.flatnonzero(run.sound(k))
         if not len(replicates):
             return pd.DataFrame()
-        networks = _in_double(sound_ensemble(run, k))
+        networks = sound_ensemble(run, k).map(Tensor.double)
         x, y = _samples(run, k, replicates)
-        gradients = _gradients(networks, x, y)
+        gradients = parameter_gradients(networks, x, y)
         before = _losses(networks, x, y).numpy()
         squared = sum(g.mean(dim=1).square().flatten(1).sum(dim=1) for g in gradients).numpy()
         rates = {"virtual": self.virtual_rate, "real": run.experiment.training.learning_rate}
@@ -73,44 +72,21 @@ class LossChangeProbe:
             columns = {"epoch": run.epochs[k], "replicate": replicates, "kind": kind, "rate": rate}
             predicted = -rate * squared
             measured = _after(networks, gradients, rate, x, y) - before
-            measured = np.where(-predicted > _RESOLVED, measured, np.nan)
+            measured = np.where(-predicted > _resolution(before), measured, np.nan)
             tables.append(pd.DataFrame(columns | {"measured": measured, "predicted": predicted}))
         return pd.concat(tables, ignore_index=True)
+
+
+def _resolution(loss: np.ndarray) -> np.ndarray:
+    """Changes of a mean loss below this are rounding: of the sum, and of each logarithm."""
+    return _EPS * (16 * loss + 1 / 16)
 
 
 def _samples(run: Run, k: int, replicates: np.ndarray) -> tuple[Tensor, Tensor]:
     train, seed = run.sample_index("train"), run.experiment.training.seed
     order = epoch_order(train, seed, int(run.epochs[k]))[replicates]
-    x, y = gathered(run, cut(order, GradientProbe().size(run))[:, :_MAX_MINIBATCHES])
+    x, y = gathered(run, cut(order, run.minibatch_size)[:, :_MAX_MINIBATCHES])
     return x.double(), y
-
-
-def _in_double(networks: Ensemble) -> Ensemble:
-    return Ensemble(
-        tuple(w.double() for w in networks.weights),
-        tuple(b.double() for b in networks.biases),
-        networks.activation,
-        networks.output,
-    )
-
-
-def _gradients(networks: Ensemble, x: Tensor, y: Tensor) -> list[Tensor]:
-    """(R, n, ...) of every weight and bias."""
-    copies = _repeated(networks, x.shape[1])
-    for parameter in copies.parameters:
-        parameter.requires_grad_()
-    losses = example_losses(logits(copies, x.flatten(0, 1)), y.flatten(0, 1), copies.output)
-    gradients = torch.autograd.grad(losses.sum() / x.shape[-1], copies.parameters)
-    return [g.unflatten(0, x.shape[:2]) for g in gradients]
-
-
-def _repeated(networks: Ensemble, n: int) -> Ensemble:
-    return Ensemble(
-        tuple(w.repeat_interleave(n, 0) for w in networks.weights),
-        tuple(b.repeat_interleave(n, 0) for b in networks.biases),
-        networks.activation,
-        networks.output,
-    )
 
 
 def _after(
@@ -120,12 +96,7 @@ def _after(
     n_layers, total = len(networks.weights), 0.0
     for b in range(x.shape[1]):
         moved = [p - rate * g[:, b] for p, g in zip(networks.parameters, gradients, strict=True)]
-        stepped = Ensemble(
-            tuple(moved[:n_layers]),
-            tuple(moved[n_layers:]),
-            networks.activation,
-            networks.output,
-        )
+        stepped = replace(networks, weights=tuple(moved[:n_layers]), biases=tuple(moved[n_layers:]))
         total = total + _losses(stepped, x, y)
     return (total / x.shape[1]).numpy()
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import jobs
 import probing
 import state
-from describe_phases import epoch_words, for_panels, outcome_lines
+from describe_phases import epoch_words, for_panels, noise_scales, outcome_lines
 from ibcore import (
     PRESETS,
     Experiment,
@@ -69,10 +69,6 @@ def link_of(experiment):
     """The part of a link that differs from the first preset."""
     settings, first = state.of_experiment(experiment), state.defaults()
     return {key: state._text(value) for key, value in settings.items() if first[key] != value}
-
-
-def chart_index(at):
-    return len(at.main.get("vega_lite_chart")) - 1
 
 
 def test_the_bundled_run_is_there_as_its_source_drew_it():
@@ -153,7 +149,7 @@ def test_parallel_networks_are_offered_their_own_protocol_only():
 
 def test_minibatches_that_the_data_do_not_have_are_named():
     at = opened(**link_of(trained()), proto="sampled", vbatch="5000")
-    assert "batch_size: 5000 is not allowed; use at most 205" in texts(at.error)
+    assert "batch_size: 5000 is not allowed; use at most 204" in texts(at.error)
     at.number_input(key="vbatch").set_value(50).run()
     at.number_input(key="nbatch").set_value(1).run()
     assert "n_batches: 1 is not allowed" in texts(at.error)
@@ -211,6 +207,7 @@ def test_sentences_say_the_epoch_with_its_interval():
     assert epoch_words(fourth) == words
     panel = for_panels(events)
     assert panel.loc[fourth.name, "words"] == f"crossed {words}"
-    lines = outcome_lines(events, table, ("a_b", *"cdefg"))
+    scales = noise_scales(table, GradientProbe("along"), run)
+    lines = outcome_lines(events, scales, ("a_b", *"cdefg"))
     assert shown(lines[0]).startswith("**a_b**: crossed at epoch")
     assert f"crossed {words}; the SNR begins to fall" in lines[3]

@@ -30,8 +30,8 @@ def falling(replicates=6, seed=0):
     return 1.5 - 3 * U + noise
 
 
-def words(events, layer, kind="crossing"):
-    return events[(events["layer"] == layer) & (events["kind"] == kind)]["words"].item()
+def words(events, layer, kind="crossing", column="words"):
+    return events[(events["layer"] == layer) & (events["kind"] == kind)][column].item()
 
 
 def test_every_layer_has_its_crossing_and_its_onset():
@@ -57,23 +57,33 @@ def test_every_layer_has_its_crossing_and_its_onset():
 def test_a_dead_replicate_is_named_and_the_others_cross():
     table = gradients(falling())
     table.loc[table["replicate"] == 2, ["signal", "noise"]] = 0.0
-    assert words(gradient_events(table), 1) == "crossed (5 of 6 crossed, 1 of 6 undefined)"
+    events = gradient_events(table)
+    assert words(events, 1) == "crossed"
+    assert words(events, 1, column="note") == "5 of 6 crossed, 1 of 6 undefined"
 
 
 def test_a_replicate_that_ends_early_is_undefined():
     table = gradients(falling())
     table = table[(table["replicate"] != 0) | (table["epoch"] < 100)]
-    assert words(gradient_events(table), 1) == "crossed (5 of 6 crossed, 1 of 6 undefined)"
+    events = gradient_events(table)
+    assert words(events, 1) == "crossed"
+    assert words(events, 1, column="note") == "5 of 6 crossed, 1 of 6 undefined"
 
 
 def test_replicates_that_cross_one_by_one_but_not_together_are_not_said_to_drift():
     never = np.full((2, len(EPOCHS)), -3.0)
-    found = words(gradient_events(gradients(np.vstack([falling(3), never]))), 1)
-    assert found.startswith("no crossing that the replicates agree on (3 of 5 crossed")
+    events = gradient_events(gradients(np.vstack([falling(3), never])))
+    assert words(events, 1) == "no crossing that the replicates agree on"
+    assert words(events, 1, column="note").startswith("3 of 5 crossed")
+
+
+def test_drift_that_ends_in_a_balance_is_not_said_to_last_throughout():
+    balanced = np.where(U < 0.3, 1.0, -0.1) * np.ones((6, 1))
+    assert "no lasting diffusion" in words(gradient_events(gradients(balanced)), 1)
 
 
 def test_few_replicates_are_said_to_be_few():
-    assert "too few replicates" in words(gradient_events(gradients(falling(2))), 1)
+    assert "too few replicates" in words(gradient_events(gradients(falling(2))), 1, column="note")
 
 
 def test_the_turn_of_the_information_is_that_of_the_verdict():
@@ -85,9 +95,23 @@ def test_the_turn_of_the_information_is_that_of_the_verdict():
     assert found.resolved
     assert events["epoch"].item() == found.epoch
     assert events["words"].item() == "turns"
-    flat = turning_events(tidy("i_xt", 3 + rng.normal(0, 0.02, (8, len(EPOCHS)))))
-    assert np.isnan(flat["epoch"].item())
-    assert flat["words"].item() == "no turning point resolved"
+
+
+@pytest.mark.parametrize(
+    ("replicates", "said"), [(8, "does not turn"), (3, "too few replicates for a turn")]
+)
+def test_noise_about_a_constant_does_not_turn(replicates, said):
+    """Its highest point lies somewhere inside, above its end: that is chance."""
+    turned = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        flat = 3 + rng.normal(0, 0.2, (replicates, len(EPOCHS)))
+        turned.append(turning_events(tidy("i_xt", flat)).iloc[0])
+    assert sum(np.isfinite(event["epoch"]) for event in turned) <= 1
+    assert said in {event["words"] for event in turned}
+
+
+def test_without_a_sound_replicate_nothing_turns():
     lost = turning_events(tidy("i_xt", np.full((3, len(EPOCHS)), np.nan)))
     assert np.isnan(lost["epoch"].item())
 

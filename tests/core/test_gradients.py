@@ -153,6 +153,19 @@ def test_the_snr_grows_as_the_root_of_the_batch_and_the_noise_scale_does_not():
     np.testing.assert_allclose(scales[2], scales[0], rtol=0.2)
 
 
+def test_the_noise_scale_of_drawn_minibatches_is_that_of_all_samples():
+    """Draws without repetition from N samples vary less the nearer B is to N."""
+    rng = np.random.default_rng(0)
+    g = 0.05 + rng.normal(size=(600, 40))
+    expected = g.var(axis=0, ddof=1).sum() / np.square(g.mean(axis=0)).sum()
+    for size in (30, 150, 400):
+        drawn = [rng.choice(600, size, replace=False) for _ in range(400)]
+        stats = gradient_stats(np.stack([g[index].mean(axis=0) for index in drawn]), np.ones(40))
+        assert noise_scale(stats, 400, size, 600) == pytest.approx(expected, rel=0.06)
+    noise = gradient_stats(rng.normal(size=(6, 5000)), np.ones(5000))
+    assert noise_scale(noise, 6, 10, 10_000) > 1e3
+
+
 def test_the_noise_scale_of_one_minibatch_is_undefined_and_without_signal_infinite():
     stats = GradientStats(np.array([0.0]), np.array([1.0]), np.array([1.0]))
     assert np.isnan(noise_scale(stats, 1, 10)).all()

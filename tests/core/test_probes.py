@@ -298,6 +298,8 @@ def test_a_run_that_cannot_answer_says_why():
     run = trained(MINI)
     with pytest.raises(FieldError, match="batch_size: 5000 is not allowed; use at most"):
         probed(run, GradientProbe(batch_size=5000))
+    with pytest.raises(FieldError, match="batch_size: 205 is not allowed; use at most 204"):
+        probed(run, GradientProbe("sampled", 3, 205))
     with pytest.raises(FieldError, match="protocol: 'networks' is not allowed; use epoch"):
         probed(run, GradientProbe("networks"))
     with pytest.raises(FieldError, match="protocol: 'epoch' is not allowed; use networks"):
