@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from ibcore import Run
+from ibcore import Run, verdict_map
 from ibcore.events import gradient_events, loss_events, turning_events
 
 
@@ -17,6 +17,12 @@ def of_gradients(identity: tuple, _defined: pd.DataFrame) -> pd.DataFrame:
 def of_information(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
     """The turning point of every layer; `identity` names the table."""
     return turning_events(_plane) if len(_plane) else pd.DataFrame()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def of_ladder(identity: tuple, _curves: pd.DataFrame, parameter: str) -> pd.DataFrame:
+    """The verdict of every layer at every value; `identity` names the table."""
+    return verdict_map(_curves, parameter)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

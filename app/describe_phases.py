@@ -87,6 +87,15 @@ def outcome_lines(events: pd.DataFrame, scales: pd.DataFrame, names: tuple[str, 
     return lines
 
 
+def loss_line(events: pd.DataFrame) -> str:
+    """The kink of the loss in a sentence, empty where there is none."""
+    kinks = events[events["kind"] == "kink"]
+    if kinks.empty:
+        return ""
+    kink = kinks.iloc[0]
+    return f"**Loss**: its kink {epoch_words(kink)}, {kink['words']}."
+
+
 SUBJECTS = {"crossing": "", "onset": "the SNR ", "turning": "I(X;T) "}
 
 

@@ -118,10 +118,15 @@ PROBE_DEFAULTS = {
     "snr": "ratio",
     "glayer": 1,
     "vrate": 1e-7,
+    "tab": "signals",
 }
 """The settings of the page of gradients; a virtual batch of 0 is the training's own."""
 
+VERDICT_DEFAULTS = {"versus": "saxe-relu"}
+"""The run that stands beside the current one in the verdict map."""
+
 CHOICES = {
+    "versus": ("none", "original-code", "saxe-tanh", "saxe-relu"),
     "est": FAMILIES,
     "limits": LIMIT_RULES,
     "bins": Binning().default_ladder,
@@ -132,6 +137,7 @@ CHOICES = {
     "proto": PROTOCOLS,
     "def": tuple(DEFINITIONS),
     "snr": ("ratio", "squared"),
+    "tab": ("signals", "losses", "weights"),
     "vrate": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7),
 } | {setting.key: setting.choices for setting in SETTINGS if setting.choices}
 
@@ -144,7 +150,8 @@ def defaults() -> dict[str, object]:
 def of_preset(preset: Preset) -> dict[str, object]:
     """The settings that show the preset's experiment as its source looked at it."""
     probe = of_probe(preset.probe) | {"def": preset.definition}
-    return of_experiment(preset.experiment) | of_estimator(preset.estimator) | probe
+    estimator = of_estimator(preset.estimator) | VERDICT_DEFAULTS
+    return of_experiment(preset.experiment) | estimator | probe
 
 
 def of_experiment(experiment: Experiment) -> dict[str, object]:

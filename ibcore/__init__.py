@@ -31,6 +31,7 @@ from ibcore.probes import (
 from ibcore.run import Run, train
 from ibcore.store import Store
 from ibcore.tasks import TASKS, Dataset, load
+from ibcore.verdicts import robustness, verdict_map
 
 __all__ = [
     "DEFINITIONS",
@@ -63,6 +64,8 @@ __all__ = [
     "loss_events",
     "phases",
     "probed",
+    "robustness",
     "train",
     "turning_events",
+    "verdict_map",
 ]

@@ -10,16 +10,15 @@ import pandas as pd
 from ibcore.phases import (
     LEAST_REPLICATES,
     Crossing,
-    compression,
     crossing,
     loss_kink,
     smooth,
     snr_onset,
 )
+from ibcore.tables import by_replicate
+from ibcore.verdicts import LEAST_CHECKPOINTS, verdict_map
 
 COLUMNS = ("layer", "kind", "epoch", "epoch_lower", "epoch_upper", "words", "note")
-LEAST_CHECKPOINTS = 8
-"""Fewer of them show no phases."""
 
 
 def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
@@ -32,7 +31,7 @@ def gradient_events(defined: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """
     rows = []
     for layer, table in defined.groupby("layer"):
-        epochs, (signal, noise) = _by_replicate(table, "signal", "noise")
+        epochs, (signal, noise) = by_replicate(table, "signal", "noise")
         if len(epochs) < LEAST_CHECKPOINTS:
             continue
         crossed = crossing(signal, noise, epochs, seed=seed)
@@ -53,14 +52,10 @@ def turning_events(plane: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     checkpoint.
     """
     rows = []
-    for layer, table in plane.groupby("layer"):
-        epochs, (i_xt,) = _by_replicate(table, "i_xt")
-        if len(epochs) < LEAST_CHECKPOINTS:
-            continue
-        found = compression(i_xt, epochs, seed=seed)
-        turns = found.resolved and found.verdict == "compresses"
-        words = "turns" if turns else _NO_TURN.get(found.verdict, "its turn is not resolved")
-        row = _row(layer, "turning", found, words)
+    for _, found in verdict_map(plane.assign(value=0), "value", seed=seed).iterrows():
+        turns = found["resolved"] and found["verdict"] == "compresses"
+        words = "turns" if turns else _NO_TURN.get(found["verdict"], "its turn is not resolved")
+        row = _row(found["layer"], "turning", found, words)
         missing = {} if turns else dict.fromkeys(COLUMNS[2:5], np.nan)
         rows.append(row | missing)
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -71,7 +66,7 @@ _NO_TURN = {"none": "does not turn", "too few replicates": "too few replicates f
 
 def loss_events(history: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """The kink of the training loss: one row of kind "kink" and layer 0, or none."""
-    epochs, (loss,) = _by_replicate(history, "train_loss")
+    epochs, (loss,) = by_replicate(history, "train_loss")
     if len(epochs) < LEAST_CHECKPOINTS:
         return pd.DataFrame(columns=COLUMNS)
     kink = loss_kink(loss, epochs, seed=seed)
@@ -79,13 +74,6 @@ def loss_events(history: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     words = f"slope of log loss {kink.slope_before:.2f}, then {kink.slope_after:.2f}"
     return pd.DataFrame([_row(0, "kink", kink, words)], columns=COLUMNS)
-
-
-def _by_replicate(table: pd.DataFrame, *names: str) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Epochs (K,) and the columns as (R, K); NaN where a replicate has no row."""
-    wide = table.pivot(index="replicate", columns="epoch", values=list(names))
-    epochs = np.sort(table["epoch"].unique())
-    return epochs, [wide[name][epochs].to_numpy(float) for name in names]
 
 
 def _outcome_words(found: Crossing, signal: np.ndarray, noise: np.ndarray) -> str:
@@ -101,11 +89,16 @@ def _outcome_words(found: Crossing, signal: np.ndarray, noise: np.ndarray) -> st
     return found.outcome if mean.min() > 0 else "drift, and no lasting diffusion after it"
 
 
+_ALONE = {"drift-dominated throughout": "with drift but no lasting crossing"}
+
+
 def _replicate_note(found: Crossing) -> str:
     """How the outcomes of the replicates differ, and whether they are too few to tell."""
     own = list(found.replicates)
+    if len(own) == 1:
+        return "a single curve: no interval, and no guard against noise"
     counts = sorted({name: own.count(name) for name in own}.items(), key=lambda pair: -pair[1])
-    notes = [f"{n} of {len(own)} {name}" for name, n in counts if len(counts) > 1]
+    notes = [f"{n} of {len(own)} {_ALONE.get(name, name)}" for name, n in counts if len(counts) > 1]
     if found.outcome == "crossed" and len(own) - own.count("undefined") < LEAST_REPLICATES:
         notes.append("too few replicates to tell it from noise")
     return ", ".join(notes)

@@ -13,12 +13,14 @@ from charts.settings import PlaneSettings
 from charts.spec import plain
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
+from charts.verdicts import VerdictPanel, verdict_figure, verdict_words
 from charts.weights import weights_figure
 
 __all__ = [
     "THEMES",
     "EpochSettings",
     "PlaneSettings",
+    "VerdictPanel",
     "definitions_figure",
     "gradient_figure",
     "heat_map",
@@ -29,6 +31,8 @@ __all__ = [
     "plain",
     "plane_figure",
     "small_multiples",
+    "verdict_figure",
+    "verdict_words",
     "weights_figure",
     "with_caption",
 ]

@@ -26,7 +26,7 @@ LADDERS = (
 )
 """Ticks from fine to coarse, those beyond the ends of an axis included."""
 LABEL = (
-    "datum.value < 0.001 || datum.value >= 10000 ? format(datum.value, '~e')"
+    "datum.value < 0.001 || datum.value >= 10000 ? format(datum.value, '.2~e')"
     " : format(datum.value, '~g')"
 )
 

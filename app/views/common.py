@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -136,10 +136,13 @@ def _divergence(run) -> None:
         )
 
 
-def work_line(job: jobs.Job | None, what: str, *, complete: bool = False) -> None:
+def work_line(
+    job: jobs.Job | None, what: str, name: str = "work", *, complete: bool = False
+) -> None:
     """The progress of a worker at numbers for this page, with the way to stop it.
 
-    `complete`: what the page shows does not wait for it.
+    `name` tells the buttons of several workers apart. `complete`: what the page shows
+    does not wait for it.
     """
     if job is None:
         return
@@ -147,14 +150,14 @@ def work_line(job: jobs.Job | None, what: str, *, complete: bool = False) -> Non
         text, button = st.columns([5, 1], vertical_alignment="center")
         with text:
             _job_line(job, what)
-        if button.button("Stop", key="stop_work", width="stretch"):
+        if button.button("Stop", key=f"stop_{name}", width="stretch"):
             job.cancel()
     else:
         _job_line(job, what)
         if job.cancelled or job.state == "failed":
             if not complete:
                 st.info("This was stopped; what was computed is shown.")
-            if st.button("Go on computing", key="resume_work"):
+            if st.button("Go on computing", key=f"resume_{name}"):
                 job.state, job.cancelled = "stopped", False
                 st.rerun()
 
@@ -212,10 +215,11 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     )
 
 
-def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> str:
+def beyond_limits(shown: Shown, estimator: Estimator, samples: str, which: str = "") -> str:
     """Say so where fixed limits cut activations off: it looks like compression.
 
-    The same for a caption, empty where there is nothing to say.
+    `which` run is meant, where there are two. The same for a caption, empty where
+    there is nothing to say.
     """
     limits = getattr(estimator, "limits", None)
     if not isinstance(limits, tuple):
@@ -227,7 +231,10 @@ def beyond_limits(shown: Shown, estimator: Estimator, samples: str) -> str:
         f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
         " limits of the bins at the last epoch and share the outer bins"
     )
-    st.warning(f"{fact}: a fall of I(X;T) may be the limits' doing. Compare **range of the run**.")
+    st.warning(
+        f"{plain(which)}{fact}: a fall of I(X;T) may be the limits' doing. Compare **range of the"
+        " run**."
+    )
     return f"; {fact}"
 
 
@@ -238,12 +245,16 @@ def _outside(content: str, limits: tuple, samples: str, _run: Run) -> np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A figure to hand out: `draw(theme)` makes the chart, `seen` says what it shows."""
+    """A figure to hand out: `draw(theme)` makes the chart, `seen` says what it shows.
+
+    `more` are tables beside its own, by the word on their button.
+    """
 
     name: str
     draw: Callable[[str], dict]
     table: pd.DataFrame
     seen: str
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def exports(figure: Figure, run: Run, command: str) -> None:
@@ -279,9 +290,16 @@ def _export_buttons(figure: Figure, run: Run, command: str) -> None:
     st.code(command, language="sh", wrap_lines=True)
 
 
+def _table_file(table: pd.DataFrame, name: str) -> tuple:
+    return lambda: export.to_csv(table), f"{name}.csv", "text/csv"
+
+
 def _files(figure: Figure, run: Run, lines: list[str]) -> dict[str, tuple]:
     """How each file is made, its name and its kind, by the word on its button."""
     name = f"{figure.name}-{run.key[:8]}"
+    more = {
+        word: _table_file(table, f"{name}-{word.lower()}") for word, table in figure.more.items()
+    }
 
     def chart() -> dict:
         return figure.draw("light")
@@ -292,6 +310,7 @@ def _files(figure: Figure, run: Run, lines: list[str]) -> dict[str, tuple]:
         "PDF": (lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
         "HTML": (lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
         "CSV": (lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
+        **more,
         "Run file": (run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
         "Experiment": (
             lambda: run.experiment.to_json().encode(),

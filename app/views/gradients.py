@@ -23,6 +23,7 @@ from describe_phases import (
     DEFINITIONS,
     PROTOCOLS,
     for_panels,
+    loss_line,
     noise_scales,
     outcome_lines,
     phase_lines,
@@ -43,13 +44,28 @@ def draw() -> bool:
     job = status(shown)
     state.keep(state.PROBE_DEFAULTS | state.ESTIMATOR_DEFAULTS)
     busy = job is not None and job.active
-    titles = {"Signal and noise": _signals, "Loss and gradient": _losses, "Weights": _weights}
-    tabs = st.tabs(list(titles), key="phase_tab", on_change="rerun")
-    for tab, draw_tab in zip(tabs, titles.values(), strict=True):
+    tabs = st.tabs(
+        [title for title, _ in TABS.values()],
+        key="phase_tab",
+        default=_first_tab(),
+        on_change="rerun",
+    )
+    for tab, (name, (_, draw_tab)) in zip(tabs, TABS.items(), strict=True):
         if tab.open:
+            st.session_state["tab"] = name
             with tab:
                 busy = _guarded(draw_tab, shown) or busy
     return busy
+
+
+def _first_tab() -> str:
+    """The tab of the link; it stays the default while the page is looked at.
+
+    A default that changed would take the person back to it.
+    """
+    if "phase_tab" not in st.session_state:
+        st.session_state["first_tab"] = state.current()["tab"]
+    return TABS[st.session_state["first_tab"]][0]
 
 
 def _guarded(draw_tab, shown: runs.Shown) -> bool:
@@ -161,18 +177,26 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
             compared,
             for_panels(events),
             run.history(),
-            replace(_settings(shown, PROTOCOLS[probe.protocol]), theme=theme),
+            replace(_settings(shown, protocol_words(probe, run, n_batches)), theme=theme),
             squared=squared,
         ),
         found.table.merge(compared, on=["epoch", "layer", "replicate"]),
         f"Gradients: {words}. {_turn_words(estimator, plane.whole)}",
+        {"Events": events},
     )
     _chart(figure, sidebar.theme())
     names = layer_names(run.experiment, run.dataset.n_classes)
     if len(events):
-        for line in outcome_lines(events, noise_scales(found.table, probe, run), names):
+        lines = outcome_lines(events, noise_scales(found.table, probe, run), names)
+        for line in filter(None, [*lines, loss_line(events)]):
             st.markdown(f"- {line}")
-        st.caption(plain(_turn_words(estimator, plane.whole)))
+        st.caption(
+            "Drift and diffusion count from a factor of 1.25 between signal and noise on, diffusion"
+            f" over three checkpoints. {plain(_turn_words(estimator, plane.whole))}."
+        )
+        if not found.whole:
+            reached = f"{found.table['epoch'].max():,}"
+            st.caption(f"**Provisional**: computed up to epoch {reached}; this may change.")
     else:
         st.info("Too few checkpoints to tell phases: 8 are needed.")
     exports(figure, run, state.probe_command(run.experiment, probe, definition))
@@ -226,7 +250,11 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
                 overlaid, replace(_settings(shown, names[layer - 1]), theme=theme)
             ),
             overlaid,
-            f"Gradients of layer {names[layer - 1]} by every definition",
+            f"Gradients of layer {names[layer - 1]} by every definition: "
+            + "; ".join(
+                protocol_words(probe, shown.run, int(rows["n_batches"].iloc[0]))
+                for probe, rows in at_hand.items()
+            ),
         )
         _chart(figure, sidebar.theme())
         commands = [
@@ -263,10 +291,10 @@ def _overlaid(tables: dict[GradientProbe, pd.DataFrame], layer: int) -> pd.DataF
 
 def _losses(shown: runs.Shown) -> bool:
     st.markdown(
-        "One plain gradient step of rate α along the gradient of one minibatch should change the"
-        " loss by −α Σ μ² to first order, where μ is the mean gradient. Where minibatches are"
-        " noisy or the loss is sharply curved, the next order wins, and at the training's own rate"
-        " the loss may even rise."
+        "One plain gradient step of rate α, whatever the optimiser of the training, along the"
+        " gradient of one minibatch should change the loss by −α Σ μ² to first order, where μ is"
+        " the mean gradient. Where minibatches are noisy or the loss is sharply curved, the next"
+        " order wins, and at the training's own rate the loss may even rise."
     )
     choice, _ = st.columns([1, 2])
     choice.selectbox(
@@ -311,7 +339,8 @@ def _ratio_words(table: pd.DataFrame) -> str:
 def _weights(shown: runs.Shown) -> bool:
     st.markdown(
         "The norm of each layer's weights, and how alike its units are: the mean absolute cosine"
-        " between the incoming weights of two of them, 1 where all look at the same direction."
+        " between the incoming weights of two of them, 1 where all look in the same or in the"
+        " opposite direction."
     )
     run, probe = shown.run, WeightProbe()
     found = _found(shown, probe)
@@ -329,4 +358,9 @@ def _weights(shown: runs.Shown) -> bool:
     return found.busy
 
 
+TABS = {
+    "signals": ("Signal and noise", _signals),
+    "losses": ("Loss and gradient", _losses),
+    "weights": ("Weights", _weights),
+}
 body(draw)

@@ -5,6 +5,7 @@ import streamlit as st
 PLANE = "views/plane.py"
 SENSITIVITY = "views/sensitivity.py"
 GRADIENTS = "views/gradients.py"
+VERDICTS = "views/verdicts.py"
 
 
 def claim(text: str, label: str, preset: str, page: str = PLANE, **settings: str) -> None:
@@ -33,8 +34,9 @@ claim(
 )
 claim(
     "**Drift, then diffusion.** Compression is said to begin where the gradients turn from signal"
-    " to noise [1]. Others computed something else, or did not find the crossing: compare what the"
-    " original code draws, what its caption says, and each layer by itself.",
+    " to noise [1]. Schumacher (2018), Orhan (2017), Saxe et al. [2] and a dissertation of 2019"
+    " each computed something else, and not all found the crossing: compare what the original code"
+    " draws, what its caption says, and each layer by itself.",
     "Gradients of the original",
     "original-code",
     GRADIENTS,
@@ -53,6 +55,14 @@ claim(
     "Sensitivity of tanh",
     "saxe-tanh",
     SENSITIVITY,
+)
+claim(
+    "**All of it at once.** Layer by layer and value by value: where compression is beyond doubt,"
+    " and for which estimators only.",
+    "Verdict map",
+    "saxe-tanh",
+    VERDICTS,
+    limits="range",
 )
 claim(
     "**Bounds instead of bins.** With Gaussian noise of a stated variance in the estimator,"

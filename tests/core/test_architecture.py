@@ -16,6 +16,8 @@ ORDER = (
     "estimators",
     "plane",
     "phases",
+    "tables",
+    "verdicts",
     "probes",
     "events",
     "presets",

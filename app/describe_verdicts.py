@@ -1,0 +1,45 @@
+"""Verdict maps in words: robust, dependent on the estimator, or absent."""
+
+import pandas as pd
+
+from charts.ladder import value_title
+from describe import plain
+from ibcore import robustness
+
+
+def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str, ...]) -> str:
+    """One sentence for a run through one family of estimators."""
+    found = robustness(verdicts, parameter)
+    if not found:
+        return f"**{plain(title)}**: too few replicates for a verdict, 5 are needed."
+    ladder = sorted(verdicts[parameter].unique())
+    parts = []
+    robust = [names[layer - 1] for layer, (kind, _) in found.items() if kind == "robust"]
+    absent = [names[layer - 1] for layer, (kind, _) in found.items() if kind == "absent"]
+    if robust:
+        parts.append(f"compression at every value, so robust here, in {_listed(robust)}")
+    depends = [
+        f"{plain(names[layer - 1])} ({_where(values, ladder, parameter)})"
+        for layer, (kind, values) in found.items()
+        if kind == "depends"
+    ]
+    if depends:
+        parts.append(f"compression that depends on the value in {', '.join(depends)}")
+    if absent:
+        everywhere = len(absent) == len(found)
+        parts.append("absent in every layer" if everywhere else f"absent in {_listed(absent)}")
+    return f"**{plain(title)}**: {'; '.join(parts)}."
+
+
+def _listed(names: list[str]) -> str:
+    return plain(", ".join(names))
+
+
+def _where(values: list[float], ladder: list[float], parameter: str) -> str:
+    """The values as a stretch of the ladder where they are one, else how many they are."""
+    n = len(values)
+    if values == ladder[-n:]:
+        return f"from {value_title(parameter, values[0])} on"
+    if values == ladder[:n]:
+        return f"up to {value_title(parameter, values[-1])}"
+    return f"at {n} of {len(ladder)} values"
