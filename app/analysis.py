@@ -25,6 +25,12 @@ def of_ladder(identity: tuple, _curves: pd.DataFrame, parameter: str) -> pd.Data
     return verdict_map(_curves, parameter)
 
 
+@st.cache_resource(max_entries=128, show_spinner=False)
+def of_plane(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
+    """The verdict of every layer at one value; `identity` names the table."""
+    return verdict_map(_plane.assign(value=0), "value")
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def of_loss(identity: tuple, _run: Run) -> pd.DataFrame:
     """The kink of the training loss."""

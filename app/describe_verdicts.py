@@ -31,6 +31,26 @@ def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str
     return f"**{plain(title)}**: {'; '.join(parts)}."
 
 
+def strip(verdicts: pd.DataFrame, names: tuple[str, ...], label: str) -> str:
+    """The verdict on every layer by one estimator, in a line; empty without verdicts."""
+    if verdicts.empty:
+        return ""
+    table = verdicts.set_index("layer")
+    if (table["verdict"] == "too few replicates").all():
+        return f"{plain(label)}: too few replicates for a verdict on compression, 5 are needed."
+    sure = [layer for layer, row in table.iterrows() if row["verdict"] == "compresses"]
+    if not sure:
+        return f"{plain(label)}: **no layer compresses** beyond doubt."
+    words = [f"layer {plain(names[i - 1])} {plain(_fall(table.loc[i]))}" for i in sure]
+    rest = "; the others do not, beyond doubt" if len(sure) < len(table) else ""
+    return f"{plain(label)}: **{'; '.join(words)}**{rest}."
+
+
+def _fall(row: pd.Series) -> str:
+    ends = f"[{row['drop_lower']:.1f}, {row['drop_upper']:.1f}]"
+    return f"compresses by {row['drop']:.1f} bits {ends}"
+
+
 def _listed(names: list[str]) -> str:
     return plain(", ".join(names))
 

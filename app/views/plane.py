@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
+import analysis
 import curves
 import runs
 import state
 from charts import plane_figure
 from describe import plain, spread, what_am_i_looking_at
+from describe_verdicts import strip
 from ibcore.estimators import Estimator
 from playback import playback
 from views.common import (
@@ -50,6 +52,10 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
     beyond = beyond_limits(shown, estimator, samples)
     settings = settings_for(shown, estimator, samples, WIDTH)
     history = shown.run.history()
+    if shown.origin != "live" and found.whole:
+        key = shown.run.checkpoint_keys[-1], repr(estimator), samples
+        verdicts = analysis.of_plane(key, found.table)
+        st.caption(strip(verdicts, settings.layer_names, estimator.label))
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
         st.vega_lite_chart(

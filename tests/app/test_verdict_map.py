@@ -11,7 +11,7 @@ import charts
 import export
 import jobs
 from charts import EpochSettings, VerdictPanel, verdict_figure, verdict_words
-from describe_verdicts import summary
+from describe_verdicts import strip, summary
 from ibcore import verdict_map
 from tests.core.test_architecture import ROOT
 from tests.core.test_verdicts import EPOCHS, ladder
@@ -100,6 +100,21 @@ def test_the_sentence_sums_the_map_up():
         " the value in b (from 30 bins on); absent in c."
     )
     assert "too few replicates" in summary("x", panel(replicates=3).verdicts, "n_bins", SETTINGS)
+
+
+def test_the_strip_of_one_estimator_names_what_compresses():
+    one = panel().verdicts
+    at_30, at_10 = (one[one["n_bins"] == value] for value in (30, 10))
+    said = strip(at_30, ("a", "b", "c"), "30 bins").replace("\\", "")
+    first = at_30.iloc[0]
+    interval = f"[{first['drop_lower']:.1f}, {first['drop_upper']:.1f}]"
+    assert said.startswith(f"30 bins: **layer a compresses by {first['drop']:.1f} bits {interval}")
+    assert "; layer b compresses" in said
+    assert said.endswith("the others do not, beyond doubt.")
+    assert "layer b" not in strip(at_10, ("a", "b", "c"), "10 bins")
+    assert "no layer compresses" in strip(at_10.iloc[2:], ("a", "b", "c"), "10 bins")
+    assert "too few replicates" in strip(panel(replicates=3).verdicts, ("a", "b", "c"), "x")
+    assert strip(one[:0], (), "x") == ""
 
 
 @pytest.fixture

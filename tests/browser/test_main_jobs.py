@@ -171,6 +171,19 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     assert json.loads(Path(download.value.path()).read_text())["training"]["epochs"] == 8000
 
 
+def test_a_cell_of_the_verdict_map_shows_its_curve(server, open_page):
+    page = idle(open_page(server.url + "/verdicts?preset=saxe-tanh&limits=range"))
+    drawn = page.locator(".st-key-verdict-map-chart canvas")
+    expect(drawn).to_be_visible()
+    expect(page.get_by_text("absent in every layer")).to_be_visible()
+    before = drawn.screenshot()
+    box = drawn.bounding_box()
+    page.mouse.click(box["x"] + 150, box["y"] + 190)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("compresses by")
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    assert drawn.screenshot() != before
+
+
 def test_gradients_by_definition_protocol_and_layer(server, open_page):
     page = idle(open_page(server.url + "/gradients?preset=saxe-tanh"))
     drawn = page.locator(".st-key-gradient-phases-chart canvas")
