@@ -9,7 +9,7 @@ import torch
 
 from charts import PlaneSettings
 from ibcore import Experiment, Run
-from ibcore.estimators import KDE, Estimator
+from ibcore.estimators import KDE, Binning, Estimator
 from ibcore.tasks import Dataset
 
 
@@ -76,11 +76,22 @@ def family(estimator: Estimator) -> str:
     if isinstance(estimator, KDE):
         return "KDE with Gaussian noise"
     if estimator.width is not None:
-        return "Binning by width"
+        return f"Binning by width{_options(estimator)}"
     if isinstance(estimator.limits, str):
-        where = "the range of the run" if estimator.limits == "range" else "the range of each layer"
-        return f"Binning on {where}"
-    return f"Binning on [{estimator.limits[0]:g}, {estimator.limits[1]:g}]"
+        return f"Binning {_NAMED_LIMITS[estimator.limits]}{_options(estimator)}"
+    return f"Binning on [{estimator.limits[0]:g}, {estimator.limits[1]:g}]{_options(estimator)}"
+
+
+_NAMED_LIMITS = {
+    "range": "on the range of the run",
+    "layer": "on the range of each layer",
+    "rank": "by rank",
+}
+
+
+def _options(estimator: Binning) -> str:
+    corrected = ", Miller-Madow" if estimator.correction == "miller-madow" else ""
+    return corrected + (f", less {estimator.null} shuffles" if estimator.null else "")
 
 
 def spread(run: Run) -> str:
@@ -138,7 +149,9 @@ def _definition(estimator: Estimator, n: int) -> Sequence[str]:
             "The plane shows the upper values, as the papers do; bars reach to the lower bound of"
             " I(X;T) and span the rigorous bracket of I(T;Y).",
         )
-    if estimator.width is not None:
+    if estimator.by_rank:
+        cells = f"{estimator.n_bins} bins of equal counts, anew at every epoch"
+    elif estimator.width is not None:
         cells = f"bins of width {estimator.width:g}, without limits"
     elif isinstance(estimator.limits, str):
         where = "all layers and epochs of this run" if estimator.limits == "range" else "its layer"
@@ -149,6 +162,24 @@ def _definition(estimator: Estimator, n: int) -> Sequence[str]:
     return (
         f"Binning: every unit of T is cut into {cells}; I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n"
         f" over the counts n of distinct rows, N = {n:,}.",
+        *_option_lines(estimator),
         "I(T;Y) = H(T) + H(Y) − H(T,Y). It is exact for the quantised network, and says nothing"
         " of what lies below the bins: a layer that saturates loses bins, not information.",
     )
+
+
+def _option_lines(estimator: Binning) -> Sequence[str]:
+    """What bias correction and shuffle null do to the numbers."""
+    lines = []
+    if estimator.correction == "miller-madow":
+        lines.append(
+            "Miller-Madow: (K − 1)/(2N ln 2) bits are added to each entropy of K occupied cells,"
+            " for inputs drawn from a larger population; where these inputs are all there are, it"
+            " is wrong."
+        )
+    if estimator.null:
+        lines.append(
+            f"Null: the mean I(T;Y) of {estimator.null} shuffles of the labels is subtracted. Where"
+            " all rows of T differ, nothing is left of I(T;Y), whatever T knows."
+        )
+    return lines

@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from ibcore import DEFINITIONS, ESTIMATORS, KDE, Binning, Experiment, FieldError, GradientProbe
-from ibcore.estimators import Estimator
+from ibcore.estimators import CORRECTIONS, Estimator
 from ibcore.experiment import (
     ACTIVATION_NAMES,
     BATCH_MODES,
@@ -31,7 +31,7 @@ from ibcore.probes import PROTOCOLS, Probe
 from ibcore.run import SAMPLES
 
 FIRST_PRESET = "original-code"
-LIMIT_RULES = ("fixed", "range", "layer", "width")
+LIMIT_RULES = ("fixed", "range", "layer", "rank", "width")
 FAMILIES = tuple(ESTIMATORS)
 
 
@@ -106,6 +106,8 @@ ESTIMATOR_DEFAULTS = {
     "bins": 30,
     "width": 0.07,
     "var": 0.1,
+    "corr": "none",
+    "null": 0,
     "samples": "all",
 }
 """The estimator's settings, as the URL names them."""
@@ -132,6 +134,7 @@ CHOICES = {
     "bins": Binning().default_ladder,
     "width": Binning(width=0.07).default_ladder,
     "var": KDE().default_ladder,
+    "corr": CORRECTIONS,
     "samples": SAMPLES,
     "preset": tuple(PRESETS),
     "proto": PROTOCOLS,
@@ -163,10 +166,11 @@ def of_estimator(estimator: Estimator) -> dict[str, object]:
     """The settings of an estimator; its parameter is snapped to the ladder."""
     if isinstance(estimator, KDE):
         return ESTIMATOR_DEFAULTS | {"est": "kde", "var": snapped("var", estimator.variance)}
+    options = {"corr": estimator.correction, "null": estimator.null}
     if estimator.width is not None:
         width = snapped("width", estimator.width)
-        return ESTIMATOR_DEFAULTS | {"limits": "width", "width": width}
-    bins = {"bins": snapped("bins", estimator.n_bins)}
+        return ESTIMATOR_DEFAULTS | options | {"limits": "width", "width": width}
+    bins = options | {"bins": snapped("bins", estimator.n_bins)}
     if isinstance(estimator.limits, str):
         return ESTIMATOR_DEFAULTS | bins | {"limits": estimator.limits}
     low, high = estimator.limits
@@ -241,11 +245,12 @@ def estimator(settings: Mapping[str, object]) -> Estimator:
     """The estimator that the settings describe; FieldError where they are wrong."""
     if settings["est"] == "kde":
         return KDE(settings["var"])
+    options = {"correction": settings["corr"], "null": settings["null"]}
     if settings["limits"] == "width":
-        return Binning(width=settings["width"])
-    if settings["limits"] in ("range", "layer"):
-        return Binning(settings["bins"], settings["limits"])
-    return Binning(settings["bins"], (settings["low"], settings["high"]))
+        return Binning(width=settings["width"], **options)
+    if settings["limits"] == "fixed":
+        return Binning(settings["bins"], (settings["low"], settings["high"]), **options)
+    return Binning(settings["bins"], settings["limits"], **options)
 
 
 def parameter_key(settings: Mapping[str, object]) -> str:
@@ -412,12 +417,17 @@ def _json(value: object) -> str:
 def _estimator_words(estimator: Estimator) -> list[str]:
     if isinstance(estimator, KDE):
         return [f"--estimator kde --variance {_text(estimator.variance)}"]
+    options = []
+    if estimator.correction != "none":
+        options.append(f"--correction {estimator.correction}")
+    if estimator.null:
+        options.append(f"--null {estimator.null}")
     if estimator.width is not None:
-        return [f"--estimator binning --width {_text(estimator.width)}"]
+        return [f"--estimator binning --width {_text(estimator.width)}", *options]
     limits = estimator.limits
     # Without exponents: a parser of options takes -1e-05 for one of them.
     words = limits if isinstance(limits, str) else " ".join(map(_positional, limits))
-    return [f"--estimator binning --n-bins {estimator.n_bins} --limits {words}"]
+    return [f"--estimator binning --n-bins {estimator.n_bins} --limits {words}", *options]
 
 
 def _positional(value: float) -> str:

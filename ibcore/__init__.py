@@ -31,6 +31,7 @@ from ibcore.probes import (
 from ibcore.run import Run, train
 from ibcore.store import Store
 from ibcore.tasks import TASKS, Dataset, load
+from ibcore.theory import TRUTHS, Truth
 from ibcore.verdicts import robustness, verdict_map
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "PRESETS",
     "PROBES",
     "TASKS",
+    "TRUTHS",
     "Binning",
     "Dataset",
     "Experiment",
@@ -54,6 +56,7 @@ __all__ = [
     "Store",
     "Task",
     "Training",
+    "Truth",
     "WeightProbe",
     "defined",
     "gradient_events",

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from ibcore.estimators import ESTIMATORS, Estimator, from_dict, to_dict
+from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
 from ibcore.plane import information_plane
@@ -92,7 +92,9 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--estimator", choices=ESTIMATORS)
     group.add_argument("--n-bins", type=int)
-    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer")
+    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer | rank")
+    group.add_argument("--correction", choices=CORRECTIONS)
+    group.add_argument("--null", type=int, metavar="SHUFFLES")
     group.add_argument("--width", type=float)
     group.add_argument("--variance", type=float)
     group.add_argument("--samples", choices=SAMPLES, default="all")
@@ -100,7 +102,8 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
     """The first of the defaults that is of the family asked for, with the given options."""
-    given = {name: getattr(options, name) for name in ("n_bins", "width", "variance")}
+    names = ("n_bins", "width", "variance", "correction", "null")
+    given = {name: getattr(options, name) for name in names}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
     described = [to_dict(default) for default in defaults]
@@ -111,12 +114,12 @@ def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Es
 
 
 def _limits(words: list[str] | None) -> str | list[float] | None:
-    if words is None or words in (["range"], ["layer"]):
+    if words is None or words in (["range"], ["layer"], ["rank"]):
         return words[0] if words else None
     try:
         return [float(word) for word in words]
     except ValueError:
-        raise FieldError("limits", " ".join(words), "two numbers, range or layer") from None
+        raise FieldError("limits", " ".join(words), "two numbers, range, layer or rank") from None
 
 
 def _run(options: argparse.Namespace) -> int:

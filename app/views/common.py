@@ -24,6 +24,7 @@ RULES = {
     "fixed": "fixed limits",
     "range": "range of the run",
     "layer": "range of each layer",
+    "rank": "equal counts (rank)",
     "width": "bin width",
 }
 ORIGINS = {
@@ -186,12 +187,34 @@ def estimator_bar() -> Estimator:
     slider.select_slider(
         SLIDERS[key], state.CHOICES[key], key=key, format_func=lambda value: f"{value:g}"
     )
-    samples.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    with samples.popover("Options", width="stretch"):
+        _options(settings)
     try:
         return state.estimator(state.current())
     except FieldError as error:
-        st.error(f"{plain(error)}. Until then the limits are -1 and 1.")
+        st.error(f"{plain(error)}. Until then the bins lie on -1 to 1, without options.")
         return Binning(state.current()["bins"])
+
+
+def _options(settings: dict) -> None:
+    """What is changed less often: the samples, and what is done about bias."""
+    st.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    if settings["est"] != "binning":
+        return
+    st.selectbox(
+        "Correction of entropies",
+        state.CHOICES["corr"],
+        key="corr",
+        format_func={"none": "none", "miller-madow": "Miller-Madow"}.get,
+        help="For inputs drawn from a larger population.",
+    )
+    st.number_input(
+        "Label shuffles to subtract",
+        key="null",
+        step=10,
+        format="%d",
+        help="The mean I(T;Y) of so many shuffles of the labels is taken away from I(T;Y).",
+    )
 
 
 def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -> PlaneSettings:

@@ -7,7 +7,7 @@ properties `parameter`, `default_ladder` and `label`.
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
-from ibcore.estimators.binning import BIN_LADDER, WIDTH_LADDER, Binning
+from ibcore.estimators.binning import BIN_LADDER, CORRECTIONS, WIDTH_LADDER, Binning
 from ibcore.estimators.information import Information, label_entropy
 from ibcore.estimators.kde import KDE, VARIANCE_LADDER
 from ibcore.estimators.protocol import Estimator
@@ -42,6 +42,7 @@ def from_dict(content: Mapping[str, object]) -> Estimator:
 
 __all__ = [
     "BIN_LADDER",
+    "CORRECTIONS",
     "ESTIMATORS",
     "KDE",
     "VARIANCE_LADDER",

@@ -4,15 +4,19 @@ Shwartz-Ziv and Tishby (2017), Opening the black box of deep neural networks
 via information, Section 3; Saxe et al. (2018), On the information bottleneck
 theory of deep learning, Section 2. It is exact for the quantised network, and
 never more than log2 N.
+
+Options beside: bins of equal counts (`limits="rank"`), the correction of Miller and
+Madow for few samples, and a null of shuffled labels.
 """
 
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
+from ibcore.estimators._bias import miller_madow, occupied_cells, shuffled
 from ibcore.estimators._rows import odd_multipliers, weighted_sums
 from ibcore.estimators.information import (
     LARGEST,
@@ -39,7 +43,10 @@ WIDTH_LADDER = (
 """Bin widths for a slider, in ratio 1.5 or so."""
 
 MEASURED_LIMITS = ("range", "layer")
+CORRECTIONS = ("none", "miller-madow")
+MAX_SHUFFLES = 1000
 _MAX_BINS = 65_536
+_MAX_SEED = 2**32 - 1
 _KEY_BITS = 59
 _LARGEST_CELL = 2.0**62
 
@@ -52,17 +59,51 @@ class Binning:
     clip(floor((t - lo) / (hi - lo) n_bins), 0, n_bins - 1); with a width, which
     goes before limits, into bin floor(t / width). Limits `"range"` and `"layer"`
     are measured, as the least and greatest of the activations at hand.
+
+    Limits `"rank"` give every unit of every network quantile bins: with m the mid-rank
+    of t among the unit's N values, which is the number below it and half of those
+    equal to it, bin floor(m / N n_bins). Bins hold equal counts up to one where no
+    values are equal; equal values stay together. No strictly increasing map of a
+    unit changes anything (a falling one only what lies on the edge of a bin): what is
+    seen is how units depend on each other and on Y. The bins move with the epoch, and
+    a single unit without equal values holds log2 n_bins bits, less the effect of N, at
+    every epoch.
+
+    `correction="miller-madow"` adds (K - 1) / (2 N ln 2) bits to each entropy of K
+    occupied cells: H(T), and I(X;T) where T is a function of X, grow by
+    (K_T - 1) / (2 N ln 2), to at most log2 N + 0.73, and I(T;Y) changes by
+    (K_T + K_Y - K_TY - 1) / (2 N ln 2): up where T determines Y, mostly down where it
+    does not, and never beyond the corrected H(T) or H(Y). It is for inputs
+    drawn from a larger population; where they are all there are, entropies have no
+    such bias and the correction is wrong. Soft cells count as `occupied_cells` says.
+
+    `null` is a number of label shuffles, whose mean I(T;Y) is subtracted from I(T;Y);
+    what falls below 0 is 0. That takes away what independent labels seem to share with
+    T. Where all rows of T differ, shuffled labels share all of H(Y) too and nothing is
+    left, whatever T knows. `seed` says which shuffles.
     """
 
     n_bins: int = 30
     limits: tuple[float, float] | str = (-1.0, 1.0)
     width: float | None = None
+    correction: str = field(default="none", repr=False)
+    null: int = field(default=0, repr=False)
+    seed: int = field(default=0, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "n_bins", _checked_bins(self.n_bins))
+        object.__setattr__(self, "n_bins", _checked_whole("n_bins", self.n_bins, 2, _MAX_BINS))
         object.__setattr__(self, "limits", _checked_limits(self.limits))
         if self.width is not None:
             object.__setattr__(self, "width", _checked_width(self.width))
+        if not isinstance(self.correction, str) or self.correction not in CORRECTIONS:
+            raise FieldError("correction", self.correction, "one of " + ", ".join(CORRECTIONS))
+        object.__setattr__(self, "null", _checked_whole("null", self.null, 0, MAX_SHUFFLES))
+        object.__setattr__(self, "seed", _checked_whole("seed", self.seed, 0, _MAX_SEED))
+
+    def __repr__(self) -> str:
+        # Tables are named by this text: an option that is not used must not rename them.
+        shown = [f.name for f in fields(self) if f.repr or getattr(self, f.name) != f.default]
+        return f"Binning({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     @property
     def parameter(self) -> str:
@@ -76,21 +117,33 @@ class Binning:
     @property
     def needs_range(self) -> bool:
         """Whether the limits are still to be measured."""
-        return self.width is None and isinstance(self.limits, str)
+        return self.width is None and self.limits in MEASURED_LIMITS
+
+    @property
+    def by_rank(self) -> bool:
+        """Whether the bins are quantiles of each unit."""
+        return self.width is None and self.limits == "rank"
 
     @property
     def label(self) -> str:
+        corrected = ", Miller-Madow" if self.correction == "miller-madow" else ""
+        null = f", less the mean of {self.null} label shuffles" if self.null else ""
+        return f"Binning, {self._bins_text}{corrected}{null}"
+
+    @property
+    def _bins_text(self) -> str:
         if self.width is not None:
-            return f"Binning, bin width {self.width:g}"
-        if self.needs_range:
-            return f"Binning, {self.n_bins} bins on the {_MEASURED_TEXT[self.limits]}"
-        return f"Binning, {self.n_bins} bins on [{self.limits[0]:g}, {self.limits[1]:g}]"
+            return f"bin width {self.width:g}"
+        if isinstance(self.limits, str):
+            return f"{self.n_bins} bins {_NAMED_LIMITS_TEXT[self.limits]}"
+        return f"{self.n_bins} bins on [{self.limits[0]:g}, {self.limits[1]:g}]"
 
     def information(self, t, y, x=None) -> Information:
         """I(X;T), I(T;Y) and H(T) of the binned T, in bits.
 
         I(T;Y) = H(T) + H(Y) - H(T,Y) and I(X;T) = H(T) - H(T|X), where H(T|X) is
-        0 unless rows of equal id in `x` fall into different cells.
+        0 unless rows of equal id in `x` fall into different cells. Each is at least 0,
+        after the `correction` of its entropies; I(T;Y) also after its `null`.
 
         Arguments: t (N, D) or (R, N, D); y (N,) or (R, N) labels, or p(y|x) as
         (N, C) or (R, N, C); x (N,) or (R, N) ids of equal inputs, None where all
@@ -103,19 +156,25 @@ class Binning:
         rungs = [replace(self, **{self.parameter: value}) for value in values]
         checked = samples(t, y, x)
         limits = _measured(self.limits, checked) if self.needs_range else self.limits
+        if self.by_rank:
+            checked = [replace(s, t=doubled_ranks(s.t)) for s in checked]
         return [
             stack([_information(rung, limits, s) for s in checked], np.ndim(t) == 3)
             for rung in rungs
         ]
 
 
-_MEASURED_TEXT = {"range": "range of the run", "layer": "range of each layer"}
+_NAMED_LIMITS_TEXT = {
+    "range": "on the range of the run",
+    "layer": "on the range of each layer",
+    "rank": "of equal counts in each unit",
+}
 
 
-def _checked_bins(value: object) -> int:
+def _checked_whole(name: str, value: object, low: int, high: int) -> int:
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 2 <= value <= _MAX_BINS or value != int(value):
-        raise FieldError("n_bins", value, f"a whole number from 2 to {_MAX_BINS}")
+    if not real or not low <= value <= high or value != int(value):
+        raise FieldError(name, value, f"a whole number from {low} to {high}")
     return int(value)
 
 
@@ -127,9 +186,9 @@ def _checked_width(value: object) -> float:
 
 
 def _checked_limits(value: object) -> tuple[float, float] | str:
-    if isinstance(value, str) and value in MEASURED_LIMITS:
+    if isinstance(value, str) and value in _NAMED_LIMITS_TEXT:
         return value
-    allowed = 'a pair of finite numbers lo < hi, "range" or "layer"'
+    allowed = 'a pair of finite numbers lo < hi, "range", "layer" or "rank"'
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise FieldError("limits", value, allowed)
     for edge in value:
@@ -149,21 +208,68 @@ def _measured(limits: str, checked: Sequence[Sample]) -> tuple[float, float]:
     )
 
 
-def _information(binning: Binning, limits: tuple[float, float], s: Sample) -> Information:
-    if binning.width is not None:
-        keys, n_keys = width_keys(s.t, binning.width)
-    else:
-        keys, n_keys = bin_keys(s.t, binning.n_bins, *limits)
-    h_t, h_ty = joint_entropies(keys, n_keys, s.y)
-    i_ty = h_t + dense_label_entropy(s.y) - h_ty
-    i_xt = h_t if s.x is None else _input_information(keys, n_keys, s.x, h_t)
+def _information(binning: Binning, limits: tuple[float, float] | str, s: Sample) -> Information:
+    cells = _cell_keys(binning, limits, s.t)
+    entropies = _entropies(binning.correction, cells, s.y)
+    h_t, i_ty = entropies[0], _shared(*entropies)
+    if binning.null:
+        i_ty = max(0.0, i_ty - _shuffled_information(binning, cells, s.y))
+    i_xt = h_t if s.x is None else _shared(*_entropies(binning.correction, cells, s.x))
     saturated = is_saturated(i_xt, len(s.t))
-    return Information(i_xt=i_xt, i_ty=max(0.0, i_ty), h_t=h_t, saturated=saturated)
+    return Information(i_xt=i_xt, i_ty=i_ty, h_t=h_t, saturated=saturated)
 
 
-def _input_information(keys: np.ndarray, n_keys: int | None, x: np.ndarray, h_t: float) -> float:
-    _, h_tx = joint_entropies(keys, n_keys, x)
-    return max(0.0, h_t + dense_label_entropy(x) - h_tx)
+def _cell_keys(
+    binning: Binning, limits: tuple[float, float] | str, t: np.ndarray
+) -> tuple[np.ndarray, int | None]:
+    if binning.width is not None:
+        return width_keys(t, binning.width)
+    if binning.by_rank:
+        return rank_keys(t, binning.n_bins)
+    return bin_keys(t, binning.n_bins, *limits)
+
+
+def _entropies(
+    correction: str, cells: tuple[np.ndarray, int | None], y: np.ndarray
+) -> tuple[float, float, float]:
+    """H(T), H(Y) and H(T,Y) in bits."""
+    keys, n_keys = cells
+    h_t, h_ty = joint_entropies(keys, n_keys, y)
+    h_y = dense_label_entropy(y)
+    if correction == "none":
+        return h_t, h_y, h_ty
+    in_t, in_y, in_ty = (miller_madow(k, len(keys)) for k in occupied_cells(keys, y))
+    return h_t + in_t, h_y + in_y, h_ty + in_ty
+
+
+def _shared(h_t: float, h_y: float, h_ty: float) -> float:
+    return max(0.0, h_t + h_y - h_ty)
+
+
+def _shuffled_information(
+    binning: Binning, cells: tuple[np.ndarray, int | None], y: np.ndarray
+) -> float:
+    orders = shuffled(y, binning.null, binning.seed)
+    found = [_shared(*_entropies(binning.correction, cells, order)) for order in orders]
+    return sum(found) / len(found)
+
+
+def doubled_ranks(t: np.ndarray) -> np.ndarray:
+    """Twice the mid-rank of every value in its unit, whole numbers; (N, D) -> (N, D).
+
+    The number of values below, and below or equal, added up.
+    """
+    ranks = np.empty(t.shape, dtype=np.int64)
+    for d, unit in enumerate(t.T):
+        _, kind, counts = np.unique(unit, return_inverse=True, return_counts=True)
+        ranks[:, d] = (2 * np.cumsum(counts) - counts)[kind]
+    return ranks
+
+
+def rank_keys(ranks: np.ndarray, n_bins: int) -> tuple[np.ndarray, int | None]:
+    """As `bin_keys`, for bins of equal counts and `doubled_ranks` (N, D)."""
+    cells = ranks * n_bins // (2 * len(ranks))
+    return _keys(cells.astype(np.uint64), [n_bins] * ranks.shape[1])
 
 
 def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> tuple[np.ndarray, int | None]:

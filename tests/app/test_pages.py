@@ -271,3 +271,15 @@ def test_the_guide_links_to_presets_that_exist():
     for link in links:
         for key, values in parse_qs(link, strict_parsing=True).items():
             assert state.read(key, values[0]) in state.CHOICES[key]
+
+
+def test_rank_bins_and_options_change_the_estimate_and_are_explained():
+    at = opened(preset="saxe-relu", limits="rank", corr="miller-madow", null="10", bins="10")
+    assert not at.exception
+    assert not at.error
+    said = texts(at.markdown)
+    assert "10 bins of equal counts" in said
+    assert "Miller-Madow" in said
+    assert "10 shuffles of the labels" in said
+    at.number_input(key="null").set_value(-1).run()
+    assert "null: -1 is not allowed" in texts(at.error)

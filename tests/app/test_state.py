@@ -118,7 +118,14 @@ def test_a_file_task_without_a_path_is_named():
 
 @pytest.mark.parametrize(
     "estimator",
-    [Binning(), Binning(100, "range"), Binning(width=0.07), KDE(0.2), Binning(5, (0, 2))],
+    [
+        Binning(),
+        Binning(100, "range"),
+        Binning(10, "rank", correction="miller-madow"),
+        Binning(width=0.07, null=20),
+        KDE(0.2),
+        Binning(5, (0, 2)),
+    ],
 )
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimator):

@@ -16,6 +16,7 @@ ORDER = (
     "estimators",
     "plane",
     "phases",
+    "theory",
     "tables",
     "verdicts",
     "probes",
