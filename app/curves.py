@@ -9,8 +9,11 @@ import streamlit as st
 import jobs
 from asking import ask
 from ibcore import Run
-from ibcore.estimators import KDE, Estimator, to_dict
+from ibcore.estimators import Binning, Estimator, Gaussian, to_dict
 from runs import Shown, store
+
+QUICK = (Binning, Gaussian)
+"""Estimators that a page need not leave to a worker."""
 
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 """How long one look may spend on estimates: at a run in training, at any other."""
@@ -39,15 +42,15 @@ class Curves:
 def plane(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     """The plane at one estimator, as far as it is computed.
 
-    On a computed ladder nothing is estimated. Else binning is estimated at once, as
-    far as a moment allows, while a worker computes the ladder; the KDE is left to
+    On a computed ladder nothing is estimated. Else what is quick is estimated at once,
+    as far as a moment allows, while a worker computes the ladder; the rest is left to
     the worker, whose checkpoints appear as they are done.
     """
     parameter, value = estimator.parameter, getattr(estimator, estimator.parameter)
     if shown.origin == "live":
         return _in_time(shown.run, estimator, samples, LIVE_SECONDS)
     curves = ladder(shown, estimator, samples)
-    if not curves.whole and not isinstance(estimator, KDE):
+    if not curves.whole and isinstance(estimator, QUICK):
         now = _in_time(shown.run, estimator, samples, PAGE_SECONDS)
         return replace(now, job=curves.job)
     table = curves.table
@@ -64,7 +67,7 @@ def at_hand(shown: Shown, estimator: Estimator, samples: str) -> Curves:
         table = _whole_ladder(*_identity(shown.run, estimator, samples), shown.run, estimator)
         return Curves(table[table[parameter] == value].drop(columns=parameter), True)
     except LookupError:
-        if not isinstance(estimator, KDE):
+        if isinstance(estimator, QUICK):
             return _in_time(shown.run, estimator, samples, PAGE_SECONDS)
     table, done = store().known_curves(shown.run, estimator, [value], samples=samples)
     return Curves(table, done == len(shown.run.epochs))
@@ -97,7 +100,7 @@ def ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
 
 def _identity(run: Run, estimator: Estimator, samples: str) -> tuple[str, str, str]:
     settings = to_dict(estimator) | {estimator.parameter: None}
-    return "".join(run.checkpoint_keys[-1:]) + str(len(run.epochs)), repr(settings), samples
+    return run.content_key, repr(settings), samples
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

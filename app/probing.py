@@ -8,7 +8,7 @@ import streamlit as st
 from asking import ask
 from curves import LIVE_SECONDS, Curves
 from ibcore import Run
-from ibcore.probes import Probe, to_dict
+from ibcore.probes import Probe, joined, to_dict
 from runs import Shown, store
 
 PAGE_SECONDS = 1.0
@@ -47,7 +47,7 @@ def known(shown: Shown, probe: Probe) -> pd.DataFrame | None:
 
 
 def _identity(run: Run, probe: Probe) -> str:
-    return f"{run.checkpoint_keys[-1]} {len(run.epochs)} {run.experiment.key} {probe!r}"
+    return f"{run.content_key} {probe!r}"
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -59,15 +59,19 @@ def _whole(identity: str, _run: Run, _probe: Probe) -> pd.DataFrame:
 
 
 def _in_time(run: Run, probe: Probe, seconds: float) -> Curves:
-    until, done = time.monotonic() + seconds, []
-    rows = store().probed(
-        run,
-        probe,
-        progress=lambda k, _: done.append(k),
-        should_stop=lambda: bool(done) and time.monotonic() > until,
-    )
-    whole = len(done) == len(run.epochs)
-    return Curves(rows, whole, None, not whole, len(done))
+    until, tables = time.monotonic() + seconds, []
+    for k in range(len(run.epochs)):
+        if tables and time.monotonic() > until:
+            break
+        tables.append(_rows(_identity(run, probe), k, run, probe))
+    whole = len(tables) == len(run.epochs)
+    return Curves(joined(tables), whole, None, not whole, len(tables))
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _rows(identity: str, k: int, _run: Run, _probe: Probe) -> pd.DataFrame:
+    """One checkpoint; also where nothing can be kept on disk."""
+    return store().probe_rows(_run, k, _probe)
 
 
 def _request(shown: Shown, probe: Probe):

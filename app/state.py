@@ -15,8 +15,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 import streamlit as st
 
-from ibcore import DEFINITIONS, ESTIMATORS, KDE, Binning, Experiment, FieldError, GradientProbe
-from ibcore.estimators import CORRECTIONS, Estimator
+from ibcore import (
+    DEFINITIONS,
+    ESTIMATORS,
+    KDE,
+    Binning,
+    Experiment,
+    FieldError,
+    GradientProbe,
+    Renyi,
+)
+from ibcore.estimators import CORRECTIONS, Estimator, to_dict
 from ibcore.experiment import (
     ACTIVATION_NAMES,
     BATCH_MODES,
@@ -98,6 +107,9 @@ SETTINGS = (
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 
+PARAMETER_KEYS = {"kde": "var", "sampling": "var", "gaussian": "var", "renyi": "alpha"}
+"""The setting of the parameter that an estimator's slider moves; binning has two."""
+
 ESTIMATOR_DEFAULTS = {
     "est": "binning",
     "limits": "fixed",
@@ -106,6 +118,7 @@ ESTIMATOR_DEFAULTS = {
     "bins": 30,
     "width": 0.07,
     "var": 0.1,
+    "alpha": 2.0,
     "corr": "none",
     "null": 0,
     "samples": "all",
@@ -134,6 +147,7 @@ CHOICES = {
     "bins": Binning().default_ladder,
     "width": Binning(width=0.07).default_ladder,
     "var": KDE().default_ladder,
+    "alpha": Renyi().default_ladder,
     "corr": CORRECTIONS,
     "samples": SAMPLES,
     "preset": tuple(PRESETS),
@@ -164,8 +178,11 @@ def of_experiment(experiment: Experiment) -> dict[str, object]:
 
 def of_estimator(estimator: Estimator) -> dict[str, object]:
     """The settings of an estimator; its parameter is snapped to the ladder."""
-    if isinstance(estimator, KDE):
-        return ESTIMATOR_DEFAULTS | {"est": "kde", "var": snapped("var", estimator.variance)}
+    family = to_dict(estimator)["family"]
+    if family != "binning":
+        key = PARAMETER_KEYS[family]
+        value = snapped(key, getattr(estimator, estimator.parameter))
+        return ESTIMATOR_DEFAULTS | {"est": family, key: value}
     options = {"corr": estimator.correction, "null": estimator.null}
     if estimator.width is not None:
         width = snapped("width", estimator.width)
@@ -243,8 +260,8 @@ def key_of(error: FieldError) -> str:
 
 def estimator(settings: Mapping[str, object]) -> Estimator:
     """The estimator that the settings describe; FieldError where they are wrong."""
-    if settings["est"] == "kde":
-        return KDE(settings["var"])
+    if settings["est"] != "binning":
+        return ESTIMATORS[settings["est"]](settings[PARAMETER_KEYS[settings["est"]]])
     options = {"correction": settings["corr"], "null": settings["null"]}
     if settings["limits"] == "width":
         return Binning(width=settings["width"], **options)
@@ -255,8 +272,8 @@ def estimator(settings: Mapping[str, object]) -> Estimator:
 
 def parameter_key(settings: Mapping[str, object]) -> str:
     """The key of the estimator's slider."""
-    if settings["est"] == "kde":
-        return "var"
+    if settings["est"] != "binning":
+        return PARAMETER_KEYS[settings["est"]]
     return "width" if settings["limits"] == "width" else "bins"
 
 
@@ -415,8 +432,10 @@ def _json(value: object) -> str:
 
 
 def _estimator_words(estimator: Estimator) -> list[str]:
-    if isinstance(estimator, KDE):
-        return [f"--estimator kde --variance {_text(estimator.variance)}"]
+    family, parameter = to_dict(estimator)["family"], estimator.parameter
+    if family != "binning":
+        value = _text(getattr(estimator, parameter))
+        return [f"--estimator {family} --{parameter} {value}"]
     options = []
     if estimator.correction != "none":
         options.append(f"--correction {estimator.correction}")

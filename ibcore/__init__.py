@@ -7,7 +7,15 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from ibcore import phases
-from ibcore.estimators import ESTIMATORS, KDE, Binning, Information
+from ibcore.estimators import (
+    ESTIMATORS,
+    KDE,
+    Binning,
+    Gaussian,
+    Information,
+    Renyi,
+    Sampling,
+)
 from ibcore.events import gradient_events, loss_events, turning_events
 from ibcore.experiment import (
     Experiment,
@@ -46,13 +54,16 @@ __all__ = [
     "Dataset",
     "Experiment",
     "FieldError",
+    "Gaussian",
     "GradientProbe",
     "GradientStats",
     "Information",
     "LossChangeProbe",
     "Network",
     "Recording",
+    "Renyi",
     "Run",
+    "Sampling",
     "Store",
     "Task",
     "Training",

@@ -97,20 +97,27 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--null", type=int, metavar="SHUFFLES")
     group.add_argument("--width", type=float)
     group.add_argument("--variance", type=float)
+    group.add_argument("--alpha", type=float)
     group.add_argument("--samples", choices=SAMPLES, default="all")
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
     """The first of the defaults that is of the family asked for, with the given options."""
-    names = ("n_bins", "width", "variance", "correction", "null")
+    names = ("n_bins", "width", "variance", "alpha", "correction", "null")
     given = {name: getattr(options, name) for name in names}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
     described = [to_dict(default) for default in defaults]
-    implied = "kde" if "variance" in given else "binning" if given else described[0]["family"]
-    family = options.estimator or implied
+    family = options.estimator or _implied_family(given) or described[0]["family"]
     described.append({"family": family})
     return from_dict(next(d for d in described if d["family"] == family) | given)
+
+
+def _implied_family(given: dict) -> str | None:
+    """The family that has the options that were given; binning has most of them."""
+    if "variance" in given:
+        return "kde"
+    return "renyi" if "alpha" in given else "binning" if given else None
 
 
 def _limits(words: list[str] | None) -> str | list[float] | None:

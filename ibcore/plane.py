@@ -11,13 +11,14 @@ from ibcore.experiment import FieldError
 from ibcore.run import Run
 
 _BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
+_ERRORS = ("i_xt_se", "i_ty_se")
 
 
 def information_plane(run: Run, estimator: Estimator, *, samples: str = "all") -> pd.DataFrame:
     """I(X;T) and I(T;Y) of every layer, epoch and replicate, in bits.
 
-    Columns: epoch, layer (1..L), replicate, i_xt, i_ty, then h_t and the bounds
-    where the estimator has them, and saturated. A replicate that diverged has no
+    Columns: epoch, layer (1..L), replicate, i_xt, i_ty, then h_t, the bounds and the
+    standard errors where the estimator has them, and saturated. A replicate that diverged has no
     rows from then on. One checkpoint's activations are in memory at a time.
     Raises FieldError for unknown samples, ValueError naming layer and epoch for
     activations that are not finite.
@@ -38,7 +39,7 @@ def information_curves(
     """`information_plane` at every value of the estimator's parameter, in one pass.
 
     `estimator` is an estimator or the name of a family; `values` are those of
-    its `parameter` (n_bins, width or variance), by default its whole ladder. The
+    its `parameter` (such as n_bins, width or variance), by default its whole ladder. The
     table has one more column, of that name. `progress` hears (done, all)
     checkpoints.
     """
@@ -160,6 +161,6 @@ def checkpoint_curves(
 
 
 def _columns(information: Information) -> dict[str, np.ndarray]:
-    names = ("i_xt", "i_ty", "h_t", *_BOUNDS, "saturated")
+    names = ("i_xt", "i_ty", "h_t", *_BOUNDS, *_ERRORS, "saturated")
     found = {name: getattr(information, name) for name in names}
     return {name: value for name, value in found.items() if value is not None}

@@ -204,6 +204,20 @@ class Run:
             digest.update(np.ascontiguousarray(parameters[k]).tobytes())
         return digest.hexdigest()[:32]
 
+    @cached_property
+    def content_key(self) -> str:
+        """A name for all of the run that follows from its content and its experiment."""
+        along = (self.along_key(k) for k in range(len(self.epochs)))
+        parts = "\n".join([self.experiment.key, *self.checkpoint_keys, *along])
+        return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+    def along_key(self, k: int) -> str:
+        """A name for the gradients met along the epoch that ended at checkpoint k."""
+        if self.along_mean is None:
+            return "none"
+        content = self.along_mean[k].tobytes() + self.along_std[k].tobytes()
+        return hashlib.sha256(content).hexdigest()[:32]
+
     def sound(self, k: int) -> np.ndarray:
         """Which replicates (R,) had not diverged at checkpoint k."""
         return (self.diverged < 0) | (self.diverged > self.epochs[k])
@@ -409,12 +423,25 @@ def _expect(name: str, array: np.ndarray, shape: tuple[int, ...], kind: str = "f
 
 
 def _check_finite(run: Run) -> None:
+    for name in _ALONG:
+        _check_along(run, name)
     for k, epoch in enumerate(run.epochs):
         for layer, parameters in enumerate(zip(run.weights, run.biases, strict=True), start=1):
             if not all(np.isfinite(p[k][run.sound(k)]).all() for p in parameters):
                 raise ValueError(
                     f"run file: the weights of layer {layer} at epoch {epoch} are not finite"
                 )
+
+
+def _check_along(run: Run, name: str) -> None:
+    values = getattr(run, name)
+    for k, epoch in enumerate(run.epochs):
+        # Before the first epoch there are none.
+        if values is None or epoch == 0:
+            continue
+        sound = values[k][run.sound(k)]
+        if not (np.isfinite(sound) & (sound >= 0)).all():
+            raise ValueError(f"run file: {name} at epoch {epoch} is not finite or below 0")
 
 
 class Journal(Protocol):

@@ -38,6 +38,9 @@ from ibcore.training import Checkpoint, Progress, Trainer
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""
 
+RUNS = FORMAT + 1
+"""Version of what is kept of a run: those of before kept no gradients along their epochs."""
+
 PROBED = 2
 """Version of what probes say of a run: a part of the name of every cached answer."""
 
@@ -294,7 +297,7 @@ class Store:
         for k in range(len(run.epochs)):
             if should_stop is not None and should_stop():
                 break
-            tables.append(self._probe_rows(run, k, probe))
+            tables.append(self.probe_rows(run, k, probe))
             if progress is not None:
                 progress(k + 1, len(run.epochs))
         return joined(tables)
@@ -306,10 +309,11 @@ class Store:
         for k in range(len(run.epochs)):
             if not self._has("probe", _probe_key(run, k, probe)):
                 break
-            tables.append(self._probe_rows(run, k, probe))
+            tables.append(self.probe_rows(run, k, probe))
         return joined(tables), len(tables)
 
-    def _probe_rows(self, run: Run, k: int, probe: Probe) -> pd.DataFrame:
+    def probe_rows(self, run: Run, k: int, probe: Probe) -> pd.DataFrame:
+        """The rows of one checkpoint."""
         return self._get("probe", _probe_key(run, k, probe), lambda: probe.rows(run, k))
 
     def export_curves(
@@ -359,7 +363,8 @@ def _refuse() -> None:
 
 
 def _version(kind: str) -> int:
-    return {"curves": ESTIMATES, "range": ESTIMATES, "probe": PROBED}.get(kind, FORMAT)
+    versions = {"curves": ESTIMATES, "range": ESTIMATES, "probe": PROBED, "run": RUNS}
+    return versions[kind]
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
@@ -401,7 +406,7 @@ def _curves_key(
 
 def _probe_key(run: Run, k: int, probe: Probe) -> str:
     # The experiment too: it splits the samples and orders them into minibatches.
-    return _digest(run.checkpoint_keys[k], repr(probe), run.experiment.key)
+    return _digest(run.checkpoint_keys[k], run.along_key(k), repr(probe), run.experiment.key)
 
 
 def _range_key(run: Run, samples: str) -> str:

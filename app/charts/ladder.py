@@ -8,6 +8,7 @@ PARAMETERS = {
     "n_bins": ("number of bins", "{:g} bins"),
     "width": ("bin width", "bin width {:g}"),
     "variance": ("noise variance σ²", "σ² = {:g}"),
+    "alpha": ("order α", "α = {:g}"),
 }
 
 

@@ -34,7 +34,19 @@ ORIGINS = {
     "live": "It is in training.",
     "opened": "It was opened from a file.",
 }
-SLIDERS = {"bins": "Number of bins", "width": "Bin width", "var": "Noise variance σ²"}
+SLIDERS = {
+    "bins": "Number of bins",
+    "width": "Bin width",
+    "var": "Noise variance σ²",
+    "alpha": "Order α",
+}
+FAMILIES = {
+    "binning": "Binning",
+    "kde": "KDE",
+    "sampling": "Sampling",
+    "gaussian": "Gaussian",
+    "renyi": "Rényi",
+}
 
 
 def body(draw) -> None:
@@ -172,12 +184,11 @@ def estimator_bar() -> Estimator:
         [1.6, 1.9, 1.1, 1.1, 3.2, 1.2] if fixed else [1.6, 1.9, 5.4, 1.2],
         vertical_alignment="bottom",
     )
-    kind.segmented_control(
+    kind.selectbox(
         "Estimator",
         state.FAMILIES,
         key="est",
-        required=True,
-        format_func={"binning": "Binning", "kde": "KDE"}.get,
+        format_func=FAMILIES.get,
     )
     if settings["est"] == "binning":
         rule.selectbox("Limits", state.LIMIT_RULES, key="limits", format_func=RULES.get)
@@ -247,7 +258,7 @@ def beyond_limits(shown: Shown, estimator: Estimator, samples: str, which: str =
     limits = getattr(estimator, "limits", None)
     if not isinstance(limits, tuple):
         return ""
-    share = _outside(shown.run.checkpoint_keys[-1], limits, samples, shown.run)
+    share = _outside(shown.run.content_key, limits, samples, shown.run)
     if share.max() <= 0.01:
         return ""
     fact = (

@@ -89,7 +89,11 @@ def _found(shown: runs.Shown, probe) -> curves.Curves:
     live, total = shown.origin == "live", len(shown.run.epochs)
     if found.growing and not live:
         st.progress(found.done / total, f"Computing: {found.done} of {total} checkpoints")
-    if found.table.empty and not live:
+    if not (found.whole or found.busy or live) and found.job is None:
+        st.error("The rest cannot be computed: the cache folder cannot be written.")
+    elif found.table.empty and found.whole:
+        st.info("There is nothing to show: no replicate was sound where gradients were recorded.")
+    elif found.table.empty and not live:
         st.info("The first numbers are on their way.")
     elif found.table.empty:
         st.info("This takes long for a network of this size: it is computed after the training.")
@@ -218,7 +222,7 @@ def _turn_words(estimator: Estimator, known: bool) -> str:
 
 def _events(shown, how: tuple, compared, estimator, plane: pd.DataFrame) -> pd.DataFrame:
     run = shown.run
-    key = run.checkpoint_keys[-1], len(run.epochs)
+    key = (run.content_key,)
     samples = state.current()["samples"]
     tables = [
         analysis.of_gradients((*key, *how, len(compared)), compared),

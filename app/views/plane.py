@@ -53,7 +53,7 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
     settings = settings_for(shown, estimator, samples, WIDTH)
     history = shown.run.history()
     if shown.origin != "live" and found.whole:
-        key = shown.run.checkpoint_keys[-1], repr(estimator), samples
+        key = shown.run.content_key, repr(estimator), samples
         verdicts = analysis.of_plane(key, found.table)
         st.caption(strip(verdicts, settings.layer_names, estimator.label))
     with st.container(key="plane-chart"):

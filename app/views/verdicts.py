@@ -61,7 +61,8 @@ def _versus_title(name: str) -> str:
 
 def _maps(shown: runs.Shown) -> bool:
     settings = state.current()
-    estimators = [state.estimator(settings | {"est": est}) for est in ("binning", "kde")]
+    beside = settings["est"] if settings["est"] != "binning" else "kde"
+    estimators = [state.estimator(settings | {"est": est}) for est in ("binning", beside)]
     rows, busy = [], False
     for title, run in _runs(shown, settings["versus"]).items():
         row = []
@@ -92,7 +93,7 @@ def _runs(shown: runs.Shown, versus: str) -> dict[str, runs.Shown]:
 
 
 def _panel(title: str, shown: runs.Shown, estimator: Estimator, table: pd.DataFrame):
-    key = shown.run.checkpoint_keys[-1], state.current()["samples"], family(estimator)
+    key = shown.run.content_key, state.current()["samples"], family(estimator)
     verdicts = analysis.of_ladder((*key, len(table)), table, estimator.parameter)
     now = getattr(estimator, estimator.parameter)
     return VerdictPanel(f"{title}, {family(estimator)}", estimator.parameter, verdicts, table, now)

@@ -8,12 +8,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from ibcore.estimators.binning import BIN_LADDER, CORRECTIONS, WIDTH_LADDER, Binning
+from ibcore.estimators.gaussian import Gaussian
 from ibcore.estimators.information import Information, label_entropy
 from ibcore.estimators.kde import KDE, VARIANCE_LADDER
 from ibcore.estimators.protocol import Estimator
+from ibcore.estimators.renyi import ALPHA_LADDER, Renyi
+from ibcore.estimators.sampling import Sampling
 from ibcore.experiment import FieldError
 
-ESTIMATORS = {"binning": Binning, "kde": KDE}
+ESTIMATORS = {
+    "binning": Binning,
+    "kde": KDE,
+    "sampling": Sampling,
+    "gaussian": Gaussian,
+    "renyi": Renyi,
+}
 """The estimators by the name that files, addresses and command lines use."""
 
 
@@ -41,6 +50,7 @@ def from_dict(content: Mapping[str, object]) -> Estimator:
 
 
 __all__ = [
+    "ALPHA_LADDER",
     "BIN_LADDER",
     "CORRECTIONS",
     "ESTIMATORS",
@@ -49,7 +59,10 @@ __all__ = [
     "WIDTH_LADDER",
     "Binning",
     "Estimator",
+    "Gaussian",
     "Information",
+    "Renyi",
+    "Sampling",
     "from_dict",
     "label_entropy",
     "to_dict",

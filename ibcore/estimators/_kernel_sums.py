@@ -51,7 +51,7 @@ def kernel_sums(t: np.ndarray, weights: np.ndarray, variances: Sequence[float]) 
     # Sorted by class, a tile meets few classes; within a class, far points are in far tiles.
     order = np.lexsort((_spread_axis(t), weights.argmax(axis=1)))
     points, columns = t[order] - t.mean(axis=0), weights[order].astype(np.float32)
-    left, right = _distance_factors(points, variances[0])
+    left, right = distance_factors(points, variances[0])
     sums = np.empty((len(variances), n, n_columns))
     # A few variances at a time where all at once would need too much memory.
     step = max(1, _MAX_SUMS // (n * n_columns))
@@ -77,7 +77,7 @@ def _spread_axis(t: np.ndarray) -> np.ndarray:
     return projection
 
 
-def _distance_factors(points: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray]:
+def distance_factors(points: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray]:
     """A (N, D + 2) and B (D + 2, N) with A B = -|t_i - t_j|^2 / (2 variance) log2 e.
 
     In float64, whatever the points are: in float32 the difference of squares loses
@@ -139,7 +139,7 @@ def _sums_over(tiles, left, right, columns, chains, n_variances) -> np.ndarray:
             kernels = _kernels(space, exponents, chain)
             rungs = slice(chain.first, chain.first + len(kernels))
             given = classes[j]
-            row_sums = _row_sums(kernels, columns[cols, given])
+            row_sums = row_products(kernels, columns[cols, given])
             sums[rungs, given, rows] += row_sums.transpose(0, 2, 1)
             if i != j:
                 given = classes[i]
@@ -214,7 +214,7 @@ def _kernels(space: _Workspace, exponents: np.ndarray, chain: _Chain) -> np.ndar
     return kernels
 
 
-def _row_sums(kernels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(V, m, n) and (n, C) -> (V, m, C)."""
-    sums = np.matmul(_row_chunks(kernels, weights.shape[1]), weights)
-    return sums.reshape(*kernels.shape[:2], -1)
+def row_products(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(..., m, k) and (k, n) -> (..., m, n) on the thread that asked, as far as that pays."""
+    products = np.matmul(_row_chunks(matrix, right.shape[1]), right)
+    return products.reshape(*matrix.shape[:-1], right.shape[1])

@@ -20,7 +20,8 @@ class Information:
     """Estimates in bits; floats for one network, arrays (R,) for R of them.
 
     `i_xt` is I(X;T), `i_ty` is I(T;Y), `h_t` is H(T); `_lower` and `_upper` are
-    bounds of the quantity they name. What an estimator does not know is None.
+    bounds of the quantity they name, `_se` its standard error over random numbers of
+    the estimator's own. What an estimator does not know is None.
     `saturated`: I(X;T) is within half a bit of log2 N, so the number of samples
     limits it and not the network.
     """
@@ -32,6 +33,8 @@ class Information:
     i_xt_upper: float | np.ndarray | None = None
     i_ty_lower: float | np.ndarray | None = None
     i_ty_upper: float | np.ndarray | None = None
+    i_xt_se: float | np.ndarray | None = None
+    i_ty_se: float | np.ndarray | None = None
     saturated: bool | np.ndarray = False
 
 
@@ -68,6 +71,23 @@ def samples(t: np.ndarray, y: np.ndarray, x: np.ndarray | None = None) -> list[S
     labels = _labels(y, n_replicates, n)
     inputs = [None] * n_replicates if x is None else _ids("x", x, n_replicates, n)
     return [Sample(*parts) for parts in zip(batch, labels, inputs, strict=True)]
+
+
+def require_function(checked: Sequence[Sample]) -> None:
+    """Raises ValueError, naming the replicate, where equal inputs have different activations.
+
+    An estimator that adds its own noise to T sees I(X;T~) = I(T;T~) only if T is a
+    function of X.
+    """
+    for replicate, s in enumerate(checked):
+        if s.x is None:
+            continue
+        _, first = np.unique(s.x, return_index=True)
+        if not np.array_equal(s.t[first[s.x]], s.t):
+            raise ValueError(
+                f"x: equal inputs have different activations at replicate {replicate};"
+                " this estimator needs T to be a function of X"
+            )
 
 
 def stack(results: Sequence[Information], batched: bool) -> Information:

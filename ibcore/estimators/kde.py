@@ -20,6 +20,7 @@ from ibcore.estimators.information import (
     Sample,
     dense_label_entropy,
     is_saturated,
+    require_function,
     samples,
     stack,
 )
@@ -29,6 +30,14 @@ VARIANCE_LADDER = tuple(0.1 * 2.0**k for k in range(-10, 6))
 """Noise variances for a slider, in ratio 2, through 0.1."""
 
 _SMALLEST, _LARGEST = 1e-12, 1e12
+
+
+def checked_variance(value: object) -> float:
+    """The variance of a noise as a float; FieldError where it is not allowed."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not _SMALLEST <= value <= _LARGEST:
+        raise FieldError("variance", value, f"a number from {_SMALLEST:g} to {_LARGEST:g}")
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -43,11 +52,7 @@ class KDE:
     variance: float = 0.1
 
     def __post_init__(self):
-        value = self.variance
-        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not real or not _SMALLEST <= value <= _LARGEST:
-            raise FieldError("variance", value, f"a number from {_SMALLEST:g} to {_LARGEST:g}")
-        object.__setattr__(self, "variance", float(value))
+        object.__setattr__(self, "variance", checked_variance(self.variance))
 
     @property
     def parameter(self) -> str:
@@ -81,23 +86,11 @@ class KDE:
         """`information` for each variance; those in ratio 2 cost little more than one."""
         variances = [replace(self, variance=value).variance for value in values]
         checked = samples(t, y, x)
-        for replicate, sample in enumerate(checked):
-            _check_function(sample, replicate)
+        require_function(checked)
         if not variances:
             return []
         per_sample = [_ladder(sample, variances) for sample in checked]
         return [stack(results, np.ndim(t) == 3) for results in zip(*per_sample, strict=True)]
-
-
-def _check_function(s: Sample, replicate: int) -> None:
-    if s.x is None:
-        return
-    _, first = np.unique(s.x, return_index=True)
-    if not np.array_equal(s.t[first[s.x]], s.t):
-        raise ValueError(
-            f"x: equal inputs have different activations at replicate {replicate};"
-            " KDE needs T to be a function of X"
-        )
 
 
 def _ladder(s: Sample, variances: Sequence[float]) -> list[Information]:

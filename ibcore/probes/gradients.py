@@ -21,6 +21,8 @@ from ibcore.tasks import epoch_order
 
 PROTOCOLS = ("epoch", "sampled", "along", "networks")
 _DEFINED = ("signal", "noise", "snr", "floor")
+_MOST_DRAWN = 20_000_000
+"""Samples of one checkpoint; their numbers alone are a hundred megabytes or two."""
 _SAMPLED_STREAM = 1
 """Of [seed, epoch], whose own stream orders the epoch."""
 
@@ -74,6 +76,11 @@ class GradientProbe:
         if self.protocol in ("epoch", "sampled") and self.size(run) > most:
             allowed = f"at most {most}: there are {n_train} training samples"
             raise FieldError("batch_size", self.size(run), allowed)
+        if self.protocol == "sampled":
+            room = _MOST_DRAWN // (run.n_replicates * self.batch_size)
+            if self.n_batches > room:
+                allowed = f"at most {room:,} of {self.batch_size} for {run.n_replicates} networks"
+                raise FieldError("n_batches", self.n_batches, allowed)
 
     def size(self, run: Run) -> int:
         """B, the samples of one minibatch."""

@@ -11,12 +11,13 @@ from torch import Tensor
 from ibcore.experiment import FieldError
 from ibcore.gradients import parameter_gradients
 from ibcore.networks import Ensemble, example_losses, logits
-from ibcore.probes._batches import cut, gathered, n_weights, sound_ensemble
+from ibcore.probes._batches import cut, gathered, n_weights
 from ibcore.run import Run
 from ibcore.tasks import epoch_order
 
 _MAX_MINIBATCHES = 16
 _BLOCK_BYTES = 128_000_000
+_GROUP_BYTES = 256_000_000
 _EPS = np.finfo(float).eps
 
 
@@ -53,7 +54,7 @@ class LossChangeProbe:
     def cost(self, run: Run) -> float:
         """The loss of all minibatches after a step along each, at two rates, in double."""
         size = run.minibatch_size
-        n = min(_MAX_MINIBATCHES, run.sample_index("train").shape[1] // size)
+        n = self._n_batches(run)
         return 4.0 * n_weights(run) * run.n_replicates * n * n * size
 
     def rows(self, run: Run, k: int) -> pd.DataFrame:
@@ -61,20 +62,32 @@ class LossChangeProbe:
         replicates = np.flatnonzero(run.sound(k))
         if not len(replicates):
             return pd.DataFrame()
-        networks = sound_ensemble(run, k).map(Tensor.double)
-        x, y = _samples(run, k, replicates)
-        gradients = parameter_gradients(networks, x, y)
-        before = _losses(networks, x, y).numpy()
-        squared = sum(g.mean(dim=1).square().flatten(1).sum(dim=1) for g in gradients).numpy()
         rates = {"virtual": self.virtual_rate, "real": run.experiment.training.learning_rate}
-        tables = []
-        for kind, rate in rates.items():
-            columns = {"epoch": run.epochs[k], "replicate": replicates, "kind": kind, "rate": rate}
-            predicted = -rate * squared
-            measured = _after(networks, gradients, rate, x, y) - before
-            measured = np.where(-predicted > _resolution(before), measured, np.nan)
-            tables.append(pd.DataFrame(columns | {"measured": measured, "predicted": predicted}))
-        return pd.concat(tables, ignore_index=True)
+        size = max(1, int(_GROUP_BYTES // (16 * n_weights(run) * self._n_batches(run))))
+        groups = [replicates[i : i + size] for i in range(0, len(replicates), size)]
+        return pd.concat([_changes(run, k, group, rates) for group in groups], ignore_index=True)
+
+    def _n_batches(self, run: Run) -> int:
+        n_train = run.sample_index("train").shape[1]
+        return min(_MAX_MINIBATCHES, n_train // run.minibatch_size)
+
+
+def _changes(run: Run, k: int, replicates: np.ndarray, rates: dict[str, float]) -> pd.DataFrame:
+    """The rows of some replicates, whose gradients are in memory together."""
+    group = torch.from_numpy(replicates)
+    networks = run.ensemble(k).map(lambda parameter: parameter[group].double())
+    x, y = _samples(run, k, replicates)
+    gradients = parameter_gradients(networks, x, y)
+    before = _losses(networks, x, y).numpy()
+    squared = sum(g.mean(dim=1).square().flatten(1).sum(dim=1) for g in gradients).numpy()
+    tables = []
+    for kind, rate in rates.items():
+        columns = {"epoch": run.epochs[k], "replicate": replicates, "kind": kind, "rate": rate}
+        predicted = -rate * squared
+        measured = _after(networks, gradients, rate, x, y) - before
+        measured = np.where(-predicted > _resolution(before), measured, np.nan)
+        tables.append(pd.DataFrame(columns | {"measured": measured, "predicted": predicted}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _resolution(loss: np.ndarray) -> np.ndarray:

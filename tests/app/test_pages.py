@@ -11,7 +11,18 @@ from streamlit.testing.v1 import AppTest
 
 import jobs
 import state
-from ibcore import Binning, Experiment, Network, Recording, Store, Task, Training, train
+from ibcore import (
+    ESTIMATORS,
+    Binning,
+    Experiment,
+    Network,
+    Recording,
+    Store,
+    Task,
+    Training,
+    information_plane,
+    train,
+)
 from tests.core.test_architecture import ROOT
 
 SMALL = Experiment(
@@ -283,3 +294,27 @@ def test_rank_bins_and_options_change_the_estimate_and_are_explained():
     assert "10 shuffles of the labels" in said
     at.number_input(key="null").set_value(-1).run()
     assert "null: -1 is not allowed" in texts(at.error)
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [
+        ("sampling", "Sample propagation: z = t + noise"),
+        ("gaussian", "½ log2 det(1 + C/σ²)"),
+        ("renyi", "It is not Shannon information"),
+    ],
+)
+def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):
+    run = Store().train(SMALL, device="cpu")
+    estimator = ESTIMATORS[family]()
+    Store().curves(run, estimator, estimator.default_ladder)
+    first = state.defaults()
+    settings = state.of_experiment(SMALL) | {"est": family}
+    link = {k: state._text(v) for k, v in settings.items() if first[k] != v}
+    at = opened(**link)
+    assert not at.exception
+    assert not at.error
+    assert words in texts(at.markdown)
+    expected = information_plane(run, estimator).groupby(["layer", "epoch"])["i_xt"].mean()
+    drawn = tables(at)["means"].set_index(["layer", "epoch"])["i_xt"]
+    np.testing.assert_allclose(drawn.sort_index(), expected, atol=1e-4)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import state
-from ibcore import KDE, Binning, FieldError
+from ibcore import KDE, Binning, FieldError, Gaussian, Renyi, Sampling
 from ibcore.__main__ import _estimator as parsed_estimator
 from ibcore.__main__ import _experiment, _parser
 from ibcore.presets import PRESETS, changed, parsed_changes
@@ -125,6 +125,9 @@ def test_a_file_task_without_a_path_is_named():
         Binning(width=0.07, null=20),
         KDE(0.2),
         Binning(5, (0, 2)),
+        Sampling(0.2),
+        Gaussian(0.4),
+        Renyi(1.5),
     ],
 )
 @pytest.mark.parametrize("name", PRESETS)

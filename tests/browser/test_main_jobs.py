@@ -81,12 +81,13 @@ def test_the_estimator_slider_changes_the_picture_and_the_link_restores_it(serve
 
 def test_the_kde_shows_its_bounds_and_stays_on_the_other_pages(server, open_page):
     page = idle(open_page(server.url))
-    page.get_by_role("radio", name="KDE").click()
+    page.get_by_label("Estimator", exact=True).click()
+    page.get_by_role("option", name="KDE").click()
     expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
     assert "est=kde" in page.url
     page.get_by_role("link", name="Sensitivity").click()
     expect(page.get_by_text("The plane at six values")).to_be_visible()
-    expect(page.get_by_role("radio", name="KDE")).to_be_checked()
+    expect(page.get_by_role("combobox", name="Estimator")).to_have_value("KDE")
     page.get_by_role("link", name="Guide").click()
     expect(page.get_by_text("Who said what")).to_be_visible()
     page.get_by_role("link", name="Information plane").click()

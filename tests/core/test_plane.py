@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibcore.estimators import ESTIMATORS, KDE, Binning
+from ibcore.estimators import ESTIMATORS, KDE, Binning, Gaussian, Renyi, Sampling
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
     activation_range,
@@ -64,11 +64,20 @@ def test_the_plane_is_the_estimator_on_every_layer_and_network(samples, resample
     assert_tables_agree(table, by_hand(run, Binning(7), samples))
 
 
-@pytest.mark.parametrize("estimator", [KDE(0.05), Binning(width=0.07)])
-def test_other_estimators_serve_as_well(estimator):
+@pytest.mark.parametrize(
+    ("estimator", "columns"),
+    [
+        (KDE(0.05), NOISY),
+        (Binning(width=0.07), BINNED),
+        (Sampling(0.05), [*KEYS, "i_xt", "i_ty", "i_xt_se", "i_ty_se", "saturated"]),
+        (Gaussian(0.05), [*KEYS, "i_xt", "i_ty", "saturated"]),
+        (Renyi(), BINNED),
+    ],
+)
+def test_other_estimators_serve_as_well(estimator, columns):
     run = digits()
     table = information_plane(run, estimator, samples="train")
-    assert list(table) == (NOISY if isinstance(estimator, KDE) else BINNED)
+    assert list(table) == columns
     assert_tables_agree(table, by_hand(run, estimator, "train"))
     assert table["layer"].unique().tolist() == [1, 2, 3]
     assert table["saturated"].dtype == bool
@@ -92,6 +101,9 @@ def test_soft_labels_are_used_where_they_are_known():
         (Binning(limits="range"), (5, 30)),
         (Binning(width=0.1), (0.02, 0.5)),
         (KDE(), (0.1, 0.01, 0.2)),
+        (Sampling(), (0.1, 0.01)),
+        (Gaussian(), (0.1, 0.01)),
+        (Renyi(), (2, 0.75)),
     ],
 )
 def test_curves_at_a_value_are_the_plane_at_that_value(estimator, values):
@@ -115,12 +127,10 @@ def test_a_family_stands_for_its_default_and_its_whole_ladder():
     run = digits()
     curves = information_curves(run, "binning", samples="train")
     assert tuple(curves["n_bins"].unique()) == Binning().default_ladder
-    assert {name: as_estimator(name) for name in ESTIMATORS} == {
-        "binning": Binning(),
-        "kde": KDE(),
-    }
-    with pytest.raises(FieldError, match="estimator: 'ksg' is not allowed; use one of binning"):
-        information_plane(run, as_estimator("ksg"))
+    for name, kind in ESTIMATORS.items():
+        assert as_estimator(name) == kind()
+    with pytest.raises(FieldError, match="estimator: 'edge' is not allowed; use one of binning"):
+        information_plane(run, as_estimator("edge"))
 
 
 def measured(run, samples):

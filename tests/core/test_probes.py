@@ -11,7 +11,7 @@ import torch
 from ibcore import probes
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.gradients import noise_floor
-from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
+from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, loss_change, probed
 from ibcore.probes.weights import mean_cosine
 from ibcore.run import Run
 from ibcore.store import Store
@@ -329,6 +329,46 @@ def test_what_was_recorded_along_survives_the_file(tmp_path):
     np.testing.assert_array_equal(again.along_std, run.along_std)
     assert np.isnan(run.along_mean[0]).all()
     assert np.isfinite(run.along_mean[1:]).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+def test_gradients_along_that_cannot_be_are_refused_in_a_file(bad, tmp_path):
+    run = trained(MINI)
+    along = run.along_mean.copy()
+    along[2, 1, 0] = bad
+    replace(run, along_mean=along).save(tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="along_mean at epoch 2 is not finite or below 0"):
+        Run.load(tmp_path / "run.npz")
+
+
+def test_altered_gradients_along_are_not_served_for_the_others(tmp_path):
+    run, store, probe = trained(MINI), Store(tmp_path), GradientProbe("along")
+    sound = store.probed(run, probe)
+    other = replace(run, along_mean=2 * run.along_mean)
+    assert other.content_key != run.content_key
+    altered = store.probed(other, probe)
+    np.testing.assert_allclose(altered["mean_norm"], 2 * sound["mean_norm"], rtol=1e-6)
+
+
+def test_runs_that_end_alike_have_names_of_their_own():
+    """Where all replicates diverged, the last checkpoints are all NaN."""
+    one, other = trained(MINI), trained(replace(MINI, training=replace(MINI.training, seed=1)))
+    lost = [replace(run, diverged=np.zeros_like(run.diverged)) for run in (one, other)]
+    assert lost[0].content_key != lost[1].content_key
+
+
+def test_more_samples_than_fit_in_memory_are_refused_at_once():
+    with pytest.raises(FieldError, match="n_batches: 1000000 is not allowed; use at most 100,000"):
+        GradientProbe("sampled", 1_000_000, 100).check(trained(MINI))
+
+
+def test_replicates_in_groups_answer_as_together(monkeypatch):
+    run, probe = trained(MINI), LossChangeProbe()
+    together = probe.rows(run, 2)
+    monkeypatch.setattr(loss_change, "_GROUP_BYTES", 1)
+    apart = probe.rows(run, 2).sort_values(["kind", "replicate"], ignore_index=True)
+    together = together.sort_values(["kind", "replicate"], ignore_index=True)
+    pd.testing.assert_frame_equal(together, apart, rtol=1e-6)
 
 
 @pytest.mark.parametrize("probe", [GradientProbe(), LossChangeProbe(), WeightProbe()])
