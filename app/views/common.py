@@ -198,8 +198,10 @@ def estimator_bar() -> Estimator:
     slider.select_slider(
         SLIDERS[key], state.CHOICES[key], key=key, format_func=lambda value: f"{value:g}"
     )
-    with samples.popover("Options", width="stretch"):
-        _options(settings)
+    box = samples.popover("Options", key="options", on_change="rerun", width="stretch")
+    if box.open:
+        with box:
+            _options(settings)
     try:
         return state.estimator(state.current())
     except FieldError as error:

@@ -65,8 +65,8 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
             width="content",
         )
     with st.expander("What am I looking at?", expanded=True):
-        for line in what_am_i_looking_at(shown.run, shown.run.dataset, estimator, settings):
-            st.markdown(f"- {line}")
+        lines = what_am_i_looking_at(shown.run, shown.run.dataset, estimator, settings)
+        st.markdown("\n".join(f"- {line}" for line in lines))
     figure = Figure(
         "information-plane",
         lambda theme: plane_figure(found.table, history, replace(settings, theme=theme)),

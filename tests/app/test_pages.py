@@ -285,15 +285,17 @@ def test_the_guide_links_to_presets_that_exist():
 
 
 def test_rank_bins_and_options_change_the_estimate_and_are_explained():
-    at = opened(preset="saxe-relu", limits="rank", corr="miller-madow", null="10", bins="10")
+    Store().train(SMALL, device="cpu")
+    first, options = state.defaults(), {"limits": "rank", "corr": "miller-madow", "bins": "10"}
+    small = {k: state._text(v) for k, v in state.of_experiment(SMALL).items() if first[k] != v}
+    at = opened(**small, **options, null="10", samples="train")
     assert not at.exception
     assert not at.error
     said = texts(at.markdown)
     assert "10 bins of equal counts" in said
     assert "Miller-Madow" in said
     assert "10 shuffles of the labels" in said
-    at.number_input(key="null").set_value(-1).run()
-    assert "null: -1 is not allowed" in texts(at.error)
+    assert "null: -1 is not allowed" in texts(opened(null="-1").error)
 
 
 @pytest.mark.parametrize(
@@ -307,14 +309,15 @@ def test_rank_bins_and_options_change_the_estimate_and_are_explained():
 def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):
     run = Store().train(SMALL, device="cpu")
     estimator = ESTIMATORS[family]()
-    Store().curves(run, estimator, estimator.default_ladder)
+    Store().curves(run, estimator, estimator.default_ladder, samples="train")
     first = state.defaults()
-    settings = state.of_experiment(SMALL) | {"est": family}
+    settings = state.of_experiment(SMALL) | {"est": family, "samples": "train"}
     link = {k: state._text(v) for k, v in settings.items() if first[k] != v}
     at = opened(**link)
     assert not at.exception
     assert not at.error
     assert words in texts(at.markdown)
-    expected = information_plane(run, estimator).groupby(["layer", "epoch"])["i_xt"].mean()
+    table = information_plane(run, estimator, samples="train")
+    expected = table.groupby(["layer", "epoch"])["i_xt"].mean()
     drawn = tables(at)["means"].set_index(["layer", "epoch"])["i_xt"]
     np.testing.assert_allclose(drawn.sort_index(), expected, atol=1e-4)
