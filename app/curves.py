@@ -90,12 +90,18 @@ def _in_time(run: Run, estimator: Estimator, samples: str, seconds: float) -> Cu
 
 def ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     """The curves on the estimator's whole ladder; a worker is set to what is missing."""
-    run, values = shown.run, estimator.default_ladder
+    found = known_ladder(shown, estimator, samples)
+    return found if found.whole else replace(found, job=_request(shown, estimator, samples))
+
+
+def known_ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+    """The curves on the estimator's whole ladder as far as they are known; no worker is asked."""
+    run = shown.run
     try:
         return Curves(_whole_ladder(*_identity(run, estimator, samples), run, estimator), True)
     except LookupError:
-        table, _ = store().known_curves(run, estimator, values, samples=samples)
-        return Curves(table, False, _request(shown, estimator, samples))
+        values = estimator.default_ladder
+        return Curves(store().known_curves(run, estimator, values, samples=samples)[0], False)
 
 
 def _identity(run: Run, estimator: Estimator, samples: str) -> tuple[str, str, str]:

@@ -1,10 +1,30 @@
 """Verdict maps in words: robust, dependent on the estimator, or absent."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from charts.ladder import value_title
 from describe import plain
 from ibcore import robustness
+from ibcore.verdicts import together
+
+
+def overall(
+    title: str, found: Sequence[Mapping[int, tuple[str, list[float]]]], names: tuple[str, ...]
+) -> str:
+    """One sentence for a run through several families; `found` is the `robustness` by each."""
+    layers = together(found)
+    if not layers:
+        return f"**{plain(title)}: too few replicates for a verdict, 5 are needed.**"
+    words = {
+        "robust": "compression by every estimator at every value in",
+        "depends": "compression that depends on the estimator or its value in",
+        "absent": "no compression by any of them in",
+    }
+    by_kind = {kind: [names[i - 1] for i in layers if layers[i] == kind] for kind in words}
+    parts = [f"{words[kind]} {_listed(some)}" for kind, some in by_kind.items() if some]
+    return f"**{plain(title)}: {'; '.join(parts)}.**"
 
 
 def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str, ...]) -> str:

@@ -15,15 +15,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import streamlit as st
 
+from families import FAMILIES
 from ibcore import (
     DEFINITIONS,
     ESTIMATORS,
-    KDE,
     Binning,
     Experiment,
     FieldError,
     GradientProbe,
-    Renyi,
 )
 from ibcore.estimators import CORRECTIONS, Estimator, to_dict
 from ibcore.experiment import (
@@ -41,7 +40,6 @@ from ibcore.run import SAMPLES
 
 FIRST_PRESET = "original-code"
 LIMIT_RULES = ("fixed", "range", "layer", "rank", "width")
-FAMILIES = tuple(ESTIMATORS)
 
 
 @dataclass(frozen=True)
@@ -107,22 +105,25 @@ SETTINGS = (
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 
-PARAMETER_KEYS = {"kde": "var", "sampling": "var", "gaussian": "var", "renyi": "alpha"}
+PARAMETER_KEYS = {name: family.key for name, family in FAMILIES.items()}
 """The setting of the parameter that an estimator's slider moves; binning has two."""
+
+
+def _parameters() -> dict[str, Estimator]:
+    """An estimator that each parameter's setting belongs to."""
+    kinds = {PARAMETER_KEYS[name]: kind() for name, kind in ESTIMATORS.items()}
+    return kinds | {"width": Binning(width=0.07)}
+
 
 ESTIMATOR_DEFAULTS = {
     "est": "binning",
     "limits": "fixed",
     "low": -1.0,
     "high": 1.0,
-    "bins": 30,
-    "width": 0.07,
-    "var": 0.1,
-    "alpha": 2.0,
     "corr": "none",
     "null": 0,
     "samples": "all",
-}
+} | {key: getattr(kind, kind.parameter) for key, kind in _parameters().items()}
 """The estimator's settings, as the URL names them."""
 
 PROBE_DEFAULTS = {
@@ -137,17 +138,14 @@ PROBE_DEFAULTS = {
 }
 """The settings of the page of gradients; a virtual batch of 0 is the training's own."""
 
-VERDICT_DEFAULTS = {"versus": "saxe-relu"}
-"""The run that stands beside the current one in the verdict map."""
+VERDICT_DEFAULTS = {"versus": "saxe-relu", "maps": ["binning", "kde"]}
+"""The verdict map: the run beside the current one, and the estimators that judge both."""
 
 CHOICES = {
     "versus": ("none", "original-code", "saxe-tanh", "saxe-relu"),
-    "est": FAMILIES,
+    "est": tuple(FAMILIES),
+    "maps": tuple(FAMILIES),
     "limits": LIMIT_RULES,
-    "bins": Binning().default_ladder,
-    "width": Binning(width=0.07).default_ladder,
-    "var": KDE().default_ladder,
-    "alpha": Renyi().default_ladder,
     "corr": CORRECTIONS,
     "samples": SAMPLES,
     "preset": tuple(PRESETS),
@@ -156,7 +154,9 @@ CHOICES = {
     "snr": ("ratio", "squared"),
     "tab": ("signals", "losses", "weights"),
     "vrate": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7),
-} | {setting.key: setting.choices for setting in SETTINGS if setting.choices}
+}
+CHOICES |= {key: kind.default_ladder for key, kind in _parameters().items()}
+CHOICES |= {setting.key: setting.choices for setting in SETTINGS if setting.choices}
 
 
 def defaults() -> dict[str, object]:
@@ -368,11 +368,10 @@ def read(key: str, text: str) -> object:
     known = defaults()
     if key not in known:
         raise FieldError(key[:60], text, "only the settings of this page")
+    if isinstance(known[key], list):
+        return list(dict.fromkeys(_one_of(key, word) for word in text.split(",") if word))
     if key in CHOICES:
-        by_text = {_text(choice): choice for choice in CHOICES[key]}
-        if text not in by_text:
-            raise FieldError(key, text, "one of " + ", ".join(by_text))
-        return by_text[text]
+        return _one_of(key, text)
     default = known[key]
     try:
         if isinstance(default, bool):
@@ -386,8 +385,17 @@ def read(key: str, text: str) -> object:
     return value
 
 
+def _one_of(key: str, text: str) -> object:
+    by_text = {_text(choice): choice for choice in CHOICES[key]}
+    if text not in by_text:
+        raise FieldError(key, text, "one of " + ", ".join(by_text))
+    return by_text[text]
+
+
 def _text(value: object) -> str:
     """A value as a link and a text field write it; floats to their last digit."""
+    if isinstance(value, list):
+        return ",".join(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 

@@ -4,6 +4,8 @@ Where compression is a property of the network, the row of a layer has one verdi
 from end to end; where it is one of the estimator, the verdict changes with the value.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -56,3 +58,13 @@ def robustness(verdicts: pd.DataFrame, parameter: str) -> dict[int, tuple[str, l
         everywhere = len(values) == len(rows)
         found[layer] = ("robust" if everywhere else "depends" if values else "absent", values)
     return found
+
+
+def together(found: Sequence[Mapping[int, tuple[str, list[float]]]]) -> dict[int, str]:
+    """By layer, what several `robustness` agree on: "robust" or "absent", else "depends".
+
+    Layers that one of them leaves out are left out.
+    """
+    layers = sorted(set.intersection(*map(set, found))) if found else []
+    kinds = {layer: {outcome[layer][0] for outcome in found} for layer in layers}
+    return {layer: kind.pop() if len(kind) == 1 else "depends" for layer, kind in kinds.items()}

@@ -30,18 +30,23 @@ COLOUR = alt.Scale(scheme="viridis", domain=alt.ExprRef("[0, data('labels')[0].m
 
 @dataclass(frozen=True, eq=False)
 class VerdictPanel:
-    """One map: a run through one family of estimators.
+    """One map: a run through one family of estimators, both by name.
 
     `verdicts` is the table of `ibcore.verdict_map`, `curves` that of
-    `information_curves`, `parameter` their common column; `title` names run and
-    family; `current` is the value to outline, None for none.
+    `information_curves`, `parameter` their common column; `current` is the value to
+    outline, None for none.
     """
 
-    title: str
+    run: str
+    family: str
     parameter: str
     verdicts: pd.DataFrame
     curves: pd.DataFrame
     current: float | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.run}, {self.family}"
 
 
 def verdict_figure(rows: Sequence[Sequence[VerdictPanel]], settings: EpochSettings) -> dict:

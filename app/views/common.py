@@ -15,6 +15,7 @@ import sidebar
 import state
 from charts import PlaneSettings
 from describe import caption, duration, experiment_line, layer_names, plain
+from families import FAMILIES, SLIDERS
 from ibcore import Binning, FieldError, Run
 from ibcore.estimators import Estimator, label_entropy
 from ibcore.plane import outside_limits
@@ -33,19 +34,6 @@ ORIGINS = {
     "partial": "It was stopped before its end.",
     "live": "It is in training.",
     "opened": "It was opened from a file.",
-}
-SLIDERS = {
-    "bins": "Number of bins",
-    "width": "Bin width",
-    "var": "Noise variance σ²",
-    "alpha": "Order α",
-}
-FAMILIES = {
-    "binning": "Binning",
-    "kde": "KDE",
-    "sampling": "Sampling",
-    "gaussian": "Gaussian",
-    "renyi": "Rényi",
 }
 
 
@@ -186,9 +174,9 @@ def estimator_bar() -> Estimator:
     )
     kind.selectbox(
         "Estimator",
-        state.FAMILIES,
+        state.CHOICES["est"],
         key="est",
-        format_func=FAMILIES.get,
+        format_func=lambda name: FAMILIES[name].short,
     )
     if settings["est"] == "binning":
         rule.selectbox("Limits", state.LIMIT_RULES, key="limits", format_func=RULES.get)

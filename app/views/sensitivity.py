@@ -5,10 +5,11 @@ from dataclasses import replace
 import streamlit as st
 
 import curves
+import families
 import runs
 import state
 from charts import heat_map, small_multiples
-from describe import family, plain
+from describe import plain
 from ibcore.estimators import Estimator
 from views.common import (
     Figure,
@@ -72,7 +73,7 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
     now = getattr(estimator, parameter)
     ladder = estimator.default_ladder
     values = panel_values(ladder, now)
-    seen = f"{family(estimator)}, mean of {shown.run.n_replicates} replicates, {parameter}"
+    seen = f"{families.title(estimator)}, mean of {shown.run.n_replicates} replicates, {parameter}"
     planes = Figure(
         "sensitivity-planes",
         lambda theme: small_multiples(

@@ -1,23 +1,26 @@
 """The page "Verdict map": does it compress, layer by layer, whatever the estimator's value?"""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
 
 import analysis
 import curves
+import families
 import runs
 import sidebar
 import state
 from charts import EpochSettings, VerdictPanel, verdict_figure
-from describe import family, layer_names, plain
-from describe_verdicts import summary
-from ibcore import PRESETS
+from describe import layer_names, plain
+from describe_verdicts import overall, summary
+from families import FAMILIES
+from ibcore import PRESETS, Binning, robustness
 from ibcore.estimators import Estimator
 from views.common import RULES, Figure, beyond_limits, body, exports, status, work_line
 
 WIDTH = 980
+BESIDE = 2
 
 
 def draw() -> bool:
@@ -42,42 +45,82 @@ def draw() -> bool:
 
 
 def _controls() -> None:
-    fixed = state.current()["limits"] == "fixed"
-    versus, rule, *edges, samples = st.columns(
-        [1.8, 1.8, 1, 1, 1.2] if fixed else [1.8, 1.8, 3.2], vertical_alignment="bottom"
+    settings = state.current()
+    binned = "binning" in settings["maps"]
+    fixed = binned and settings["limits"] == "fixed"
+    shown, versus, samples = st.columns([3.6, 2.2, 1.2], vertical_alignment="bottom")
+    shown.multiselect(
+        "Estimators", state.CHOICES["maps"], key="maps", format_func=lambda e: FAMILIES[e].short
     )
     versus.selectbox(
         "Compared with", state.CHOICES["versus"], key="versus", format_func=_versus_title
     )
-    rule.selectbox("Limits of the bins", state.LIMIT_RULES, key="limits", format_func=RULES.get)
+    samples.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    rule, *edges, _ = st.columns([1.8, 1, 1, 3.2] if fixed else [1.8, 5.2])
+    if binned:
+        rule.selectbox("Limits of the bins", state.LIMIT_RULES, key="limits", format_func=RULES.get)
     for edge, name, key in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
         edge.number_input(name, key=key, format="%g")
-    samples.selectbox("Samples", state.CHOICES["samples"], key="samples")
 
 
 def _versus_title(name: str) -> str:
     return PRESETS[name].title if name in PRESETS else name
 
 
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """One map that is asked for: a run, by its title, through an estimator."""
+
+    title: str
+    shown: runs.Shown
+    estimator: Estimator
+
+    @property
+    def name(self) -> str:
+        return f"{self.title}, {families.title(self.estimator)}"
+
+
 def _maps(shown: runs.Shown) -> bool:
-    settings = state.current()
-    beside = settings["est"] if settings["est"] != "binning" else "kde"
-    estimators = [state.estimator(settings | {"est": est}) for est in ("binning", beside)]
-    rows, busy = [], False
-    for title, run in _runs(shown, settings["versus"]).items():
-        row = []
-        beyond_limits(run, estimators[0], settings["samples"], f"{title}: ")
-        for estimator in estimators:
-            found = curves.ladder(run, estimator, settings["samples"])
-            if found.job is not None:
-                work_line(found.job, f"{title}, {family(estimator)}", f"{title} {estimator.label}")
-            busy = busy or found.busy
-            if found.whole:
-                row.append(_panel(title, run, estimator, found.table))
-        rows.append(row)
+    """Draw the maps that are there; whether a worker is at one that is not."""
+    grid = _grid(shown)
+    if not grid:
+        st.info("Choose an estimator, and its verdicts are shown here.")
+    found = _found([wanted for row in grid for wanted in row])
+    for wanted, table in found.items():
+        work_line(table.job, wanted.name, f"{wanted.title} {wanted.estimator.label}")
+    waiting = [wanted.name for wanted, table in found.items() if not (table.whole or table.job)]
+    if waiting:
+        st.caption(plain(f"Next in turn: {'; '.join(waiting)}."))
+    rows = [[_panel(w, found[w].table) for w in row if found[w].whole] for row in grid]
     if any(rows):
         _figure(shown, [row for row in rows if row])
-    return busy
+    return any(table.busy for table in found.values())
+
+
+def _grid(shown: runs.Shown) -> list[list[_Wanted]]:
+    """Two estimators side by side, below them the same of the other run, then the next two."""
+    settings = state.current()
+    both = _runs(shown, settings["versus"])
+    estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
+    for title, run in both.items():
+        for binning in (e for e in estimators if isinstance(e, Binning)):
+            beyond_limits(run, binning, settings["samples"], f"{title}: ")
+    pairs = [estimators[i : i + BESIDE] for i in range(0, len(estimators), BESIDE)]
+    return [
+        [_Wanted(title, run, estimator) for estimator in pair]
+        for pair in pairs
+        for title, run in both.items()
+    ]
+
+
+def _found(asked: list[_Wanted]) -> dict[_Wanted, curves.Curves]:
+    """The ladder of each; one worker at a time, or each would slow the others down."""
+    samples, found = state.current()["samples"], {}
+    for wanted in asked:
+        busy = any(table.busy for table in found.values())
+        look = curves.known_ladder if busy else curves.ladder
+        found[wanted] = look(wanted.shown, wanted.estimator, samples)
+    return found
 
 
 def _runs(shown: runs.Shown, versus: str) -> dict[str, runs.Shown]:
@@ -92,11 +135,12 @@ def _runs(shown: runs.Shown, versus: str) -> dict[str, runs.Shown]:
     return found
 
 
-def _panel(title: str, shown: runs.Shown, estimator: Estimator, table: pd.DataFrame):
-    key = shown.run.content_key, state.current()["samples"], family(estimator)
-    verdicts = analysis.of_ladder((*key, len(table)), table, estimator.parameter)
-    now = getattr(estimator, estimator.parameter)
-    return VerdictPanel(f"{title}, {family(estimator)}", estimator.parameter, verdicts, table, now)
+def _panel(wanted: _Wanted, table: pd.DataFrame) -> VerdictPanel:
+    estimator, parameter = wanted.estimator, wanted.estimator.parameter
+    key = wanted.shown.run.content_key, state.current()["samples"], families.title(estimator)
+    verdicts = analysis.of_ladder((*key, len(table)), table, parameter)
+    now = getattr(estimator, parameter)
+    return VerdictPanel(wanted.title, families.title(estimator), parameter, verdicts, table, now)
 
 
 def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
@@ -119,8 +163,12 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
         st.vega_lite_chart(
             spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
         )
-    for panel in panels:
-        st.markdown(f"- {summary(panel.title, panel.verdicts, panel.parameter, names)}")
+    for run_title in dict.fromkeys(panel.run for panel in panels):
+        own = [panel for panel in panels if panel.run == run_title]
+        found = [robustness(panel.verdicts, panel.parameter) for panel in own]
+        st.markdown(overall(run_title, found, names))
+        lines = [summary(p.family, p.verdicts, p.parameter, names) for p in own]
+        st.markdown("\n".join(f"- {line}" for line in lines))
     st.caption(
         "A layer compresses where the mean of I(X;T) over replicates falls from its maximum to the"
         " end by more than 0.05 bits, in 97.5 % of the resamples of the replicates and also when"
@@ -134,7 +182,7 @@ def _names(panels: list[VerdictPanel], run) -> tuple[str, ...]:
     """Names of the layers: with widths for one run, by number where two differ."""
     own = layer_names(run.experiment, run.dataset.n_classes)
     count = max(int(panel.verdicts["layer"].max()) for panel in panels)
-    titles = {panel.title.split(",")[0] for panel in panels}
+    titles = {panel.run for panel in panels}
     if len(titles) == 1 and count == len(own):
         return own
     return tuple(f"layer {i}" for i in range(1, count + 1))

@@ -42,6 +42,7 @@ def test_a_preset_is_shown_exactly_as_it_is(name):
             "epochs": st.integers(1, 10**6),
             "low": st.floats(-1e6, 1e6).map(lambda v: float(f"{v:g}")),
             "resample": st.booleans(),
+            "maps": st.lists(st.sampled_from(state.CHOICES["maps"]), unique=True),
             "layers": st.sampled_from(["3", "10-7"]),
         },
     )
@@ -56,7 +57,8 @@ WRONG_LINKS = [
     ("bins", "x"),
     ("var", "0.3"),
     ("width", "-1"),
-    ("est", "ksg"),
+    ("est", "edge"),
+    ("maps", "kde,edge"),
     ("limits", "all"),
     ("samples", "some"),
     ("preset", "nope"),

@@ -8,6 +8,7 @@ from altair import VConcatChart
 from streamlit.testing.v1 import AppTest
 
 import charts
+import curves
 import export
 import jobs
 from charts import EpochSettings, VerdictPanel, verdict_figure, verdict_words
@@ -22,13 +23,13 @@ from .test_pages import tables, texts
 SETTINGS = EpochSettings(("one", "two", "three"), tuple(EPOCHS))
 
 
-def panel(title="tanh, Binning", replicates=8, current=30):
+def panel(run="tanh", replicates=8, current=30):
     curves = ladder(replicates).assign(i_ty=0.5, saturated=False)
-    return VerdictPanel(title, "n_bins", verdict_map(curves, "n_bins"), curves, current)
+    return VerdictPanel(run, "Binning", "n_bins", verdict_map(curves, "n_bins"), curves, current)
 
 
 def figure():
-    rows = [[panel(), panel("tanh, again", current=None)], [panel("ReLU, Binning")]]
+    rows = [[panel(), panel("again", current=None)], [panel("ReLU")]]
     return charts.plain(verdict_figure(rows, SETTINGS))
 
 
@@ -77,7 +78,7 @@ def test_it_is_valid_and_becomes_every_kind_of_file(theme):
 def test_without_a_cell_there_is_no_figure():
     curves = ladder().assign(i_ty=0.5, saturated=False)
     short = curves[curves["epoch"] < 5]
-    empty = VerdictPanel("short", "n_bins", verdict_map(short, "n_bins"), short)
+    empty = VerdictPanel("short", "Binning", "n_bins", verdict_map(short, "n_bins"), short)
     with pytest.raises(ValueError, match="8 checkpoints"):
         verdict_figure([[empty]], SETTINGS)
 
@@ -117,6 +118,12 @@ def test_the_strip_of_one_estimator_names_what_compresses():
     assert strip(one[:0], (), "x") == ""
 
 
+class FakeJob:
+    """A worker that has only begun."""
+
+    state, active, cancelled, notices, progress = "running", True, False, (), None
+
+
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
@@ -143,13 +150,17 @@ def test_the_bundled_runs_differ_as_the_papers_say_and_the_limits_decide_for_rel
     assert not at.error
     said = texts(at.markdown).replace("**", "")
     assert "robust here, in layer 5" in said
-    assert "Saxe: ReLU, Binning on the range of the run: absent in every layer" in said
+    relu = said[said.index("Saxe: ReLU: ") :]
+    assert "Binning on the range of the run: absent in every layer" in relu
+    assert "no compression by any of them in layer 1" in relu
+    assert "depends on the estimator or its value in layer 6" in relu
     cells = tables(at)["cells"]
     binned = cells[(cells["panel"] == 0) & (cells["layer"] == 5)]
     assert binned["sure"].all()
     at.selectbox(key="limits").set_value("fixed").run()
     said = texts(at.markdown).replace("**", "")
-    assert "Saxe: ReLU, Binning on [-1, 1]: compression that depends on the value" in said
+    relu = said[said.index("Saxe: ReLU: ") :]
+    assert "Binning on [-1, 1]: compression that depends on the value" in relu
     assert "lie beyond the limits" in texts(at.warning)
 
 
@@ -159,3 +170,19 @@ def test_the_run_beside_can_be_another_one_or_none(page):
     at.selectbox(key="versus").set_value("original-code").run()
     assert tables(at)["cells"]["panel"].nunique() == 4
     assert at.query_params["versus"] == "original-code"
+
+
+def test_any_estimators_may_stand_side_by_side_and_one_worker_works_at_a_time(page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(curves, "ask", lambda shown, key, *_: asked.append(key) or FakeJob())
+    at = page(preset="saxe-tanh", versus="none", maps="gaussian,binning,renyi")
+    assert tables(at)["cells"]["panel"].nunique() == 1
+    assert len(set(asked)) == 1
+    assert "'family': 'gaussian'" in asked[0]
+    assert "Next in turn: This run (tanh), Matrix" in texts(at.caption).replace("\\", "")
+    at.multiselect(key="maps").set_value(["kde"]).run()
+    assert tables(at)["cells"]["panel"].nunique() == 1
+    assert at.query_params["maps"] == "kde"
+    at.multiselect(key="maps").set_value([]).run()
+    assert not at.exception
+    assert "Choose an estimator" in texts(at.info)

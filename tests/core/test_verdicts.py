@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ibcore.phases import compression
-from ibcore.verdicts import robustness, verdict_map
+from ibcore.verdicts import robustness, together, verdict_map
 
 from .test_events import EPOCHS, U, tidy
 
@@ -47,3 +47,12 @@ def test_few_replicates_have_no_summary_and_few_checkpoints_no_map():
     assert robustness(few, "n_bins") == {}
     short = ladder()
     assert verdict_map(short[short["epoch"] < 5], "n_bins").empty
+
+
+def test_what_several_estimators_do_not_agree_on_depends():
+    one = {1: ("robust", [1, 2]), 2: ("depends", [1]), 3: ("absent", []), 4: ("robust", [1])}
+    other = {1: ("robust", [5]), 2: ("depends", [6]), 3: ("absent", []), 4: ("absent", [])}
+    assert together([one]) == {layer: kind for layer, (kind, _) in one.items()}
+    assert together([one, other]) == {1: "robust", 2: "depends", 3: "absent", 4: "depends"}
+    assert together([one, {}]) == {}
+    assert together([]) == {}
