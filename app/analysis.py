@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from ibcore import Run, verdict_map
+from ibcore import Run, verdict_map, violations
 from ibcore.events import gradient_events, loss_events, turning_events
 
 
@@ -35,3 +35,9 @@ def of_plane(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
 def of_loss(identity: tuple, _run: Run) -> pd.DataFrame:
     """The kink of the training loss."""
     return loss_events(_run.history())
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def of_laws(identity: tuple, _plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
+    """The laws of information that a plane breaks; `identity` names the table."""
+    return violations(_plane, h_x, h_y)

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from ibcore import phases
+from ibcore.checks import violations
 from ibcore.estimators import (
     ESTIMATORS,
     KDE,
@@ -15,6 +16,7 @@ from ibcore.estimators import (
     Information,
     Renyi,
     Sampling,
+    tuned_variance,
 )
 from ibcore.events import gradient_events, loss_events, turning_events
 from ibcore.experiment import (
@@ -80,6 +82,8 @@ __all__ = [
     "probed",
     "robustness",
     "train",
+    "tuned_variance",
     "turning_events",
     "verdict_map",
+    "violations",
 ]

@@ -16,7 +16,7 @@ import state
 from charts import PlaneSettings
 from describe import caption, duration, experiment_line, layer_names, plain
 from families import FAMILIES, SLIDERS
-from ibcore import Binning, FieldError, Run
+from ibcore import Binning, FieldError, Run, tuned_variance
 from ibcore.estimators import Estimator, label_entropy
 from ibcore.plane import outside_limits
 from runs import Shown
@@ -163,7 +163,7 @@ def work_line(
                 st.rerun()
 
 
-def estimator_bar() -> Estimator:
+def estimator_bar(shown: Shown) -> Estimator:
     """The controls of the estimator; the one they describe."""
     state.keep(state.ESTIMATOR_DEFAULTS)
     settings = state.current()
@@ -189,7 +189,7 @@ def estimator_bar() -> Estimator:
     box = samples.popover("Options", key="options", on_change="rerun", width="stretch")
     if box.open:
         with box:
-            _options(settings)
+            _options(settings, shown)
     try:
         return state.estimator(state.current())
     except FieldError as error:
@@ -197,9 +197,11 @@ def estimator_bar() -> Estimator:
         return Binning(state.current()["bins"])
 
 
-def _options(settings: dict) -> None:
-    """What is changed less often: the samples, and what is done about bias."""
+def _options(settings: dict, shown: Shown) -> None:
+    """What is changed less often: the samples, a tuned noise, and what is done about bias."""
     st.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    if state.parameter_key(settings) == "var":
+        _tuning(shown)
     if settings["est"] != "binning":
         return
     st.selectbox(
@@ -215,6 +217,29 @@ def _options(settings: dict) -> None:
         step=10,
         format="%d",
         help="The mean I(T;Y) of so many shuffles of the labels is taken away from I(T;Y).",
+    )
+
+
+def _tuning(shown: Shown) -> None:
+    """The button that sets σ² to the largest noise at which the KDE knows H(Y)."""
+    one_unit = shown.run.experiment.network.output == "sigmoid"
+    try:
+        tuned = tuned_variance(shown.run.labels(), distance2=1.0 if one_unit else 2.0)
+    except ValueError as error:
+        st.caption(plain(error))
+        return
+    rung = max((v for v in state.CHOICES["var"] if v <= tuned), default=state.CHOICES["var"][0])
+    st.button(
+        f"σ² tuned to H(Y): {rung:g}",
+        key="tuned",
+        width="stretch",
+        on_click=lambda: st.session_state.update({"var": rung}),
+    )
+    st.caption(
+        f"Up to σ² = {tuned:.3g} both bounds of the KDE are within 1 % of H(Y) for a layer that is"
+        f" the label itself; {rung:g} is the next value below. (A dissertation of 2019 on"
+        " convolutional networks tuned to 0.0735 on MNIST: there the upper bound is exact to"
+        " 0.00002 bits and the lower one 11 % too small.)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import streamlit as st
 
 import analysis
@@ -10,6 +11,7 @@ import runs
 import state
 from charts import plane_figure
 from describe import plain, spread, what_am_i_looking_at
+from describe_checks import badges, reasons
 from describe_verdicts import strip
 from ibcore.estimators import Estimator
 from playback import playback
@@ -31,7 +33,7 @@ def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
-    estimator = estimator_bar()
+    estimator = estimator_bar(shown)
     samples = state.current()["samples"]
     found = None
     try:
@@ -56,6 +58,7 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
         key = shown.run.content_key, repr(estimator), samples
         verdicts = analysis.of_plane(key, found.table)
         st.caption(strip(verdicts, settings.layer_names, estimator.label))
+        _badges(analysis.of_laws(key, found.table, settings.h_x, settings.h_y))
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
         st.vega_lite_chart(
@@ -75,6 +78,12 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
     )
     command = state.reproduction(shown.run.experiment, estimator, samples)
     exports(figure, shown.run, command)
+
+
+def _badges(broken: pd.DataFrame) -> None:
+    """What the numbers cannot be true of, with the reason as a tip."""
+    if len(broken):
+        st.markdown(badges(broken), help="  \n".join(reasons(broken)))
 
 
 body(draw)

@@ -32,7 +32,7 @@ def draw() -> bool:
     shown = runs.current()
     job = status(shown)
     _both_runs()
-    estimator = estimator_bar()
+    estimator = estimator_bar(shown)
     samples = state.current()["samples"]
     busy = job is not None and job.active
     if shown.origin == "live":

@@ -14,6 +14,7 @@ from ibcore.estimators.kde import KDE, VARIANCE_LADDER
 from ibcore.estimators.protocol import Estimator
 from ibcore.estimators.renyi import ALPHA_LADDER, Renyi
 from ibcore.estimators.sampling import Sampling
+from ibcore.estimators.tuning import tuned_variance
 from ibcore.experiment import FieldError
 
 ESTIMATORS = {
@@ -66,4 +67,5 @@ __all__ = [
     "from_dict",
     "label_entropy",
     "to_dict",
+    "tuned_variance",
 ]

@@ -298,6 +298,23 @@ def test_rank_bins_and_options_change_the_estimate_and_are_explained():
     assert "null: -1 is not allowed" in texts(opened(null="-1").error)
 
 
+def test_a_button_sets_the_noise_that_is_tuned_to_the_labels():
+    at = opened(preset="saxe-tanh", est="kde", var="1.6")
+    at.session_state["options"] = True
+    at.run()
+    assert "both bounds of the KDE are within 1 %" in texts(at.caption)
+    at.button(key="tuned").click().run()
+    assert not at.exception
+    assert at.query_params["var"] == "0.05", "of 0.0503 for two classes"
+
+
+def test_what_breaks_the_laws_of_information_has_a_badge():
+    (badge,) = [m for m in opened(preset="saxe-tanh", est="kde").markdown if "badge[" in m.value]
+    assert "inequality broken: layer 3 tells" in shown(badge.value)
+    assert "data processing inequality" not in badge.value
+    assert "cannot know more about Y" in badge.help or "No layer can know more" in badge.help
+
+
 @pytest.mark.parametrize(
     ("family", "words"),
     [

@@ -15,6 +15,7 @@ ORDER = (
     "run",
     "estimators",
     "plane",
+    "checks",
     "phases",
     "theory",
     "tables",

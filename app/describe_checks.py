@@ -1,0 +1,54 @@
+"""Broken laws of information in words: a badge for each, and the reason."""
+
+import pandas as pd
+
+from describe import plain
+from ibcore.checks import KINDS
+
+RISE_X, RISE_Y, BEYOND_X, BEYOND_Y, SATURATED = KINDS
+
+_REASONS = {
+    RISE_X: "**Inequality broken for X.** Every layer is computed from the one before it, so it"
+    " cannot know more about X (data processing inequality). The estimator bins or blurs each"
+    " layer by itself, and what it measures need not obey: the rise is the estimator's, not the"
+    " network's.",
+    RISE_Y: "**Inequality broken for Y.** No layer can know more about Y than the one before it;"
+    " where the estimate says so, it lost more of the earlier layer.",
+    BEYOND_X: "**Above H(X).** No layer can tell more of X than H(X), the entropy of these"
+    " samples; this estimator knows no such limit.",
+    BEYOND_Y: "**Above H(Y).** No layer can tell more of Y than H(Y); a difference of two upper"
+    " bounds can.",
+    SATURATED: "**Saturated.** Within half a bit of log2 N nearly all samples are told apart: the"
+    " number of samples decides, and differences between layers or epochs mean little.",
+}
+
+
+def badges(broken: pd.DataFrame) -> str:
+    """One line of Markdown: a badge for each kind of `ibcore.violations`, the worst of it."""
+    words = []
+    for kind in KINDS:
+        rows = broken[broken["kind"] == kind]
+        if kind == SATURATED and len(rows):
+            layers = ", ".join(str(layer) for layer in rows["layer"])
+            words.append(f":gray-badge[saturated: layer {layers}]")
+        elif len(rows):
+            words.append(f":orange-badge[{plain(_worst(kind, rows))}]")
+    return " ".join(words)
+
+
+def _worst(kind: str, rows: pd.DataFrame) -> str:
+    row = rows.loc[rows["bits"].idxmax()]
+    layer, bits, epoch = row["layer"], f"{row['bits']:.2f} bits", f"epoch {row['epoch']:,}"
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if kind in (RISE_X, RISE_Y):
+        letter = "X" if kind == RISE_X else "Y"
+        told = f"layer {layer} tells {bits} more of {letter} than layer {layer - 1}"
+        return f"inequality broken: {told}, {epoch}{more}"
+    limit = "I(X;T) above H(X)" if kind == BEYOND_X else "I(T;Y) above H(Y)"
+    return f"{limit}: layer {layer} by {bits}, {epoch}{more}"
+
+
+def reasons(broken: pd.DataFrame) -> list[str]:
+    """Why each kind that is there cannot be true of the network."""
+    there = set(broken["kind"])
+    return [text for kind, text in _REASONS.items() if kind in there]

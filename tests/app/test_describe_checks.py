@@ -1,0 +1,32 @@
+"""Broken laws in words: the worst of each kind, and why it cannot be true."""
+
+import pandas as pd
+
+from describe_checks import badges, reasons
+from ibcore.checks import COLUMNS, KINDS
+
+
+def broken(*rows):
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def test_each_kind_has_one_badge_with_the_worst_of_it():
+    found = broken(
+        (KINDS[0], 2, 10, 0.3, 0.1),
+        (KINDS[0], 4, 2000, 1.25, 0.5),
+        (KINDS[3], 1, 7, 0.2, 0.1),
+        (KINDS[4], 1, 0, float("nan"), 1.0),
+        (KINDS[4], 2, 0, float("nan"), 0.5),
+    )
+    said = badges(found).replace("\\", "")
+    assert "layer 4 tells 1.25 bits more of X than layer 3, epoch 2,000, and 1 more" in said
+    assert "I(T;Y) above H(Y): layer 1 by 0.20 bits, epoch 7]" in said
+    assert "saturated: layer 1, 2]" in said
+    assert said.count("badge[") == 3
+    assert len(reasons(found)) == 3
+    assert "data processing inequality" in reasons(found)[0]
+
+
+def test_nothing_broken_says_nothing():
+    assert badges(broken()) == ""
+    assert reasons(broken()) == []
