@@ -1,7 +1,7 @@
 """A run seen through an estimator: where every layer lies in the information plane."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -123,6 +123,63 @@ def outside_limits(run: Run, estimator: Estimator, k: int, *, samples: str = "al
     return np.array(parts)
 
 
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What estimators see of one checkpoint: the replicates that had not diverged.
+
+    `replicates` (R,) are their numbers, `layers` their T_1 .. T_L, each (R, N, D);
+    `inputs` is X as points, (N, D0) or (R, N, D0); `y` are the labels, with a leading
+    replicate axis if `own_labels`. `epoch` names the checkpoint.
+    """
+
+    epoch: int
+    replicates: np.ndarray
+    layers: tuple[np.ndarray, ...]
+    inputs: np.ndarray
+    y: np.ndarray
+    own_labels: bool
+
+    def at(self, rows: np.ndarray) -> "Observed":
+        """The same of some of the samples."""
+        return replace(
+            self,
+            layers=tuple(t[:, rows] for t in self.layers),
+            inputs=self.inputs[..., rows, :],
+            y=self.y[:, rows] if self.own_labels else self.y[rows],
+        )
+
+    def ladders(
+        self, per_layer: Sequence[Estimator], values: Sequence[float]
+    ) -> list[list[Information]]:
+        """For every layer the information at every value of its estimator's parameter."""
+        if not len(self.replicates):
+            return []
+        return [
+            estimator.ladder(t, self.y, values, **self._points(estimator))
+            for estimator, t in zip(per_layer, self.layers, strict=True)
+        ]
+
+    def _points(self, estimator: Estimator) -> dict[str, np.ndarray]:
+        return {"inputs": self.inputs} if getattr(estimator, "needs_inputs", False) else {}
+
+
+def observed(run: Run, k: int, *, samples: str = "all") -> Observed:
+    """What estimators see of checkpoint k.
+
+    Raises ValueError naming layer and epoch where an activation is not finite.
+    """
+    sound, own_labels = run.sound(k), samples != "all"
+    y, inputs = run.labels(samples), run.inputs(samples)
+    return Observed(
+        epoch=run.epochs[k],
+        replicates=np.flatnonzero(sound),
+        layers=tuple(sound_activations(run, k, samples=samples)),
+        inputs=inputs if inputs.ndim == 2 else inputs[sound],
+        y=y[sound] if own_labels else y,
+        own_labels=own_labels,
+    )
+
+
 def sound_activations(run: Run, k: int, *, samples: str = "all") -> list[np.ndarray]:
     """T_1 .. T_L at checkpoint k of the replicates that had not diverged.
 
@@ -146,16 +203,18 @@ def checkpoint_curves(
     samples: str = "all",
 ) -> pd.DataFrame:
     """The rows of `information_curves` that belong to checkpoint k."""
-    replicates = np.flatnonzero(run.sound(k))
-    y = run.labels(samples)
-    y = y if samples == "all" else y[replicates]
+    return curve_rows(observed(run, k, samples=samples), per_layer, values)
+
+
+def curve_rows(
+    seen: Observed, per_layer: Sequence[Estimator], values: Sequence[float]
+) -> pd.DataFrame:
+    """The rows of `information_curves` for what is seen of a checkpoint."""
     tables = []
-    for layer, t in enumerate(sound_activations(run, k, samples=samples), start=1):
-        estimator = per_layer[layer - 1]
-        ladder = estimator.ladder(t, y, values) if len(replicates) else []
-        for value, information in zip(values, ladder, strict=False):
-            rows = {"epoch": run.epochs[k], "layer": layer, "replicate": replicates}
-            rows |= {estimator.parameter: value} | _columns(information)
+    for layer, ladder in enumerate(seen.ladders(per_layer, values), start=1):
+        for value, information in zip(values, ladder, strict=True):
+            rows = {"epoch": seen.epoch, "layer": layer, "replicate": seen.replicates}
+            rows |= {per_layer[layer - 1].parameter: value} | _columns(information)
             tables.append(pd.DataFrame(rows))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 

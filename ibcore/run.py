@@ -186,7 +186,7 @@ class Run:
     @property
     def minibatch_size(self) -> int:
         """Examples in one step of a replicate."""
-        return minibatch_size(self.experiment.training, self.sample_index("train").shape[1])
+        return minibatch_size(self.experiment.training, self.n_samples("train"))
 
     @cached_property
     def checkpoint_keys(self) -> tuple[str, ...]:
@@ -240,16 +240,20 @@ class Run:
         of the result has its own. Raises FieldError for other samples, or for
         the test set where there is none.
         """
+        inputs = torch.tensor(self.inputs(samples).swapaxes(-1, -2))
+        layers = forward(self.ensemble(k), inputs)
+        return [t.transpose(1, 2).contiguous().numpy() for t in layers]
+
+    def inputs(self, samples: str = "all") -> np.ndarray:
+        """X, flattened, for the samples of `activations`.
+
+        (N, D0), or (R, n, D0) where replicates have their own samples.
+        """
         index = self.sample_index(samples)
         x = self.dataset.x.reshape(len(self.dataset.x), -1)
         if index is None:
-            inputs = torch.tensor(x.T)
-        elif not self.experiment.training.shares_samples:
-            inputs = torch.tensor(x[index].transpose(0, 2, 1))
-        else:
-            inputs = torch.tensor(x[index[0]].T)
-        layers = forward(self.ensemble(k), inputs)
-        return [t.transpose(1, 2).contiguous().numpy() for t in layers]
+            return x
+        return x[index[0]] if self.experiment.training.shares_samples else x[index]
 
     def sample_index(self, samples: str) -> np.ndarray | None:
         """The rows (R, n) of the data that `samples` names, None for all of them."""
@@ -261,6 +265,11 @@ class Run:
         if index.shape[1] == 0:
             raise FieldError("samples", samples, "all or train: the run has no test set")
         return index
+
+    def n_samples(self, samples: str = "all") -> int:
+        """How many rows of the data `samples` names, for each replicate."""
+        index = self.sample_index(samples)
+        return len(self.dataset.y) if index is None else index.shape[1]
 
     def labels(self, samples: str = "all") -> np.ndarray:
         """Y, or p(y|x) where it is known, for the samples of `activations`.

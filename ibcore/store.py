@@ -15,8 +15,9 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,6 +33,7 @@ from ibcore.experiment import FORMAT, Experiment, FieldError
 from ibcore.plane import activation_range, checkpoint_curves, with_limits
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
+from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
 
@@ -63,6 +65,15 @@ class _Unfinished(Exception):
 
 def _entry(kind: str, key: str, version: int, work: Callable[[], Any]) -> Any:
     return work()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of long work that is cached by itself."""
+
+    kind: str
+    key: str
+    work: Callable[[], pd.DataFrame]
 
 
 class Store:
@@ -123,6 +134,29 @@ class Store:
 
     def _has(self, kind: str, key: str) -> bool:
         return self._cached.check_call_in_cache(kind, key, _version(kind), None)
+
+    def _done(self, piece: _Piece) -> pd.DataFrame:
+        return self._get(piece.kind, piece.key, piece.work)
+
+    def _in_turn(
+        self,
+        pieces: Sequence[_Piece],
+        progress: Callable[[int, int], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> list[pd.DataFrame]:
+        """The pieces one after the other, until `should_stop`; `progress` hears (done, all)."""
+        tables = []
+        for piece in pieces:
+            if should_stop is not None and should_stop():
+                break
+            tables.append(self._done(piece))
+            if progress is not None:
+                progress(len(tables), len(pieces))
+        return tables
+
+    def _known(self, pieces: Sequence[_Piece]) -> list[pd.DataFrame]:
+        """The pieces that are cached, up to the first that is not."""
+        return [self._done(p) for p in takewhile(lambda p: self._has(p.kind, p.key), pieces)]
 
     def train(
         self,
@@ -226,15 +260,8 @@ class Store:
         shipped = self._shipped_curves(run, estimator, values, samples)
         if shipped is not None:
             return shipped
-        per_layer = self._with_measured_limits(run, estimator, samples)
-        tables = []
-        for k in range(len(run.epochs)):
-            if should_stop is not None and should_stop():
-                break
-            tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
-            if progress is not None:
-                progress(k + 1, len(run.epochs))
-        return joined(tables)
+        pieces = self._checkpoints(run, estimator, values, samples)
+        return joined(self._in_turn(pieces, progress, should_stop))
 
     def known_curves(
         self, run: Run, estimator: Estimator, values: Sequence[float], *, samples: str = "all"
@@ -244,31 +271,27 @@ class Store:
         shipped = self._shipped_curves(run, estimator, values, samples)
         if shipped is not None:
             return shipped, len(run.epochs)
-        if getattr(estimator, "needs_range", False) and not self._has(
-            "range", _range_key(run, samples)
-        ):
+        if not self._limits_known(run, estimator, samples):
             return pd.DataFrame(), 0
-        per_layer = self._with_measured_limits(run, estimator, samples)
-        tables = []
-        for k in range(len(run.epochs)):
-            if not self._has("curves", _curves_key(run, k, per_layer, values, samples)):
-                break
-            tables.append(self._checkpoint_curves(run, k, per_layer, values, samples))
+        tables = self._known(self._checkpoints(run, estimator, values, samples))
         return joined(tables), len(tables)
 
-    def _checkpoint_curves(
-        self,
-        run: Run,
-        k: int,
-        per_layer: Sequence[Estimator],
-        values: Sequence[float],
-        samples: str,
-    ) -> pd.DataFrame:
-        return self._get(
-            "curves",
-            _curves_key(run, k, per_layer, values, samples),
-            lambda: checkpoint_curves(run, k, per_layer, values, samples=samples),
-        )
+    def _checkpoints(
+        self, run: Run, estimator: Estimator, values: Sequence[float], samples: str
+    ) -> list[_Piece]:
+        per_layer = self._with_measured_limits(run, estimator, samples)
+        return [
+            _Piece(
+                "curves",
+                _curves_key(run, k, per_layer, values, samples),
+                partial(checkpoint_curves, run, k, per_layer, values, samples=samples),
+            )
+            for k in range(len(run.epochs))
+        ]
+
+    def _limits_known(self, run: Run, estimator: Estimator, samples: str) -> bool:
+        needed = getattr(estimator, "needs_range", False)
+        return not needed or self._has("range", _range_key(run, samples))
 
     def _with_measured_limits(
         self, run: Run, estimator: Estimator, samples: str
@@ -293,28 +316,56 @@ class Store:
         Where `should_stop` ends it, the table of the checkpoints done so far.
         """
         probe.check(run)
-        tables = []
-        for k in range(len(run.epochs)):
-            if should_stop is not None and should_stop():
-                break
-            tables.append(self.probe_rows(run, k, probe))
-            if progress is not None:
-                progress(k + 1, len(run.epochs))
-        return joined(tables)
+        return joined(self._in_turn(_probings(run, probe), progress, should_stop))
 
     def known_probed(self, run: Run, probe: Probe) -> tuple[pd.DataFrame, int]:
         """The rows of the checkpoints already probed, in unbroken order, and their number."""
         probe.check(run)
-        tables = []
-        for k in range(len(run.epochs)):
-            if not self._has("probe", _probe_key(run, k, probe)):
-                break
-            tables.append(self.probe_rows(run, k, probe))
+        tables = self._known(_probings(run, probe))
         return joined(tables), len(tables)
 
     def probe_rows(self, run: Run, k: int, probe: Probe) -> pd.DataFrame:
         """The rows of one checkpoint."""
-        return self._get("probe", _probe_key(run, k, probe), lambda: probe.rows(run, k))
+        return self._done(_probing(run, k, probe))
+
+    def sample_sizes(
+        self,
+        run: Run,
+        k: int,
+        estimator: Estimator,
+        *,
+        samples: str = "all",
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> pd.DataFrame:
+        """`ibcore.sample_size.subsampled` at every size, cached size by size.
+
+        Where `should_stop` ends it, the table of the sizes done so far.
+        """
+        pieces = self._sizes(run, k, estimator, samples)
+        return joined(self._in_turn(pieces, progress, should_stop))
+
+    def known_sample_sizes(
+        self, run: Run, k: int, estimator: Estimator, *, samples: str = "all"
+    ) -> tuple[pd.DataFrame, int, int]:
+        """The table of the sizes already done, their number, and that of all sizes."""
+        total = len(subsample_sizes(run.n_samples(samples)))
+        if not self._limits_known(run, estimator, samples):
+            return pd.DataFrame(), 0, total
+        tables = self._known(self._sizes(run, k, estimator, samples))
+        return joined(tables), len(tables), total
+
+    def _sizes(self, run: Run, k: int, estimator: Estimator, samples: str) -> list[_Piece]:
+        per_layer = self._with_measured_limits(run, estimator, samples)
+        key = _curves_key(run, k, per_layer, [], samples)
+        return [
+            _Piece(
+                "sizes",
+                _digest(key, str(n)),
+                partial(subsampled, run, k, per_layer, n, samples=samples),
+            )
+            for n in subsample_sizes(run.n_samples(samples))
+        ]
 
     def export_curves(
         self,
@@ -350,6 +401,14 @@ class Store:
         return table.assign(**{parameter: exact[nearest]})
 
 
+def _probings(run: Run, probe: Probe) -> list[_Piece]:
+    return [_probing(run, k, probe) for k in range(len(run.epochs))]
+
+
+def _probing(run: Run, k: int, probe: Probe) -> _Piece:
+    return _Piece("probe", _probe_key(run, k, probe), partial(probe.rows, run, k))
+
+
 def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
     """The estimator at the first value: a ladder is the same wherever one stands on it."""
     if not len(values):
@@ -363,7 +422,8 @@ def _refuse() -> None:
 
 
 def _version(kind: str) -> int:
-    versions = {"curves": ESTIMATES, "range": ESTIMATES, "probe": PROBED, "run": RUNS}
+    versions = dict.fromkeys(("curves", "range", "sizes"), ESTIMATES)
+    versions |= {"probe": PROBED, "run": RUNS}
     return versions[kind]
 
 

@@ -6,6 +6,8 @@ The first line on stdin is the request, as JSON:
     {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
      "values": [...], "samples": "all"}
     {"job": "probe", "experiment": {...} or "run": PATH, "probe": {...}}
+    {"job": "sizes", "experiment": {...} or "run": PATH, "epoch": 100,
+     "estimator": {...}, "samples": "all"}
 
 `device` and `samples` may be left out; above are their defaults.
 
@@ -79,7 +81,7 @@ def _part(request: dict, name: str, kind: type, default: object = None) -> Any:
     return value
 
 
-_KINDS = {dict: "a JSON object", list: "a list", str: "a text"}
+_KINDS = {dict: "a JSON object", list: "a list", str: "a text", int: "a whole number"}
 
 
 def _emitter(events: TextIO, stop: threading.Event) -> Callable[..., None]:
@@ -127,15 +129,36 @@ def _probe(request: dict, store: Store, emit, should_stop) -> dict:
     return _by_checkpoint(run, emit, partial(store.probed, run, probe), should_stop)
 
 
+def _sizes(request: dict, store: Store, emit, should_stop) -> dict:
+    run = _requested_run(request, store)
+    estimator = from_dict(_part(request, "estimator", dict))
+    epochs, epoch = run.epochs.tolist(), _part(request, "epoch", int)
+    if epoch not in epochs:
+        raise FieldError("epoch", epoch, "a recorded epoch of the run")
+    work = partial(
+        store.sample_sizes,
+        run,
+        epochs.index(epoch),
+        estimator,
+        samples=_part(request, "samples", str, "all"),
+    )
+    return _in_turn(emit, work, should_stop)
+
+
 def _by_checkpoint(run: Run, emit, work: Callable, should_stop) -> dict:
     """Do what goes through a run's checkpoints, telling how far it is."""
+    return _in_turn(emit, work, should_stop, lambda done: {"epoch": int(run.epochs[done - 1])})
+
+
+def _in_turn(emit, work: Callable, should_stop, more: Callable[[int], dict] = lambda _: {}) -> dict:
+    """Do what is done in parts, telling how far it is and, with `more`, where."""
     started, complete = time.monotonic(), False
 
     def progress(done: int, total: int) -> None:
         nonlocal complete
         complete = done == total
         left = (total - done) * (time.monotonic() - started) / done
-        emit("progress", done=done, total=total, epoch=int(run.epochs[done - 1]), seconds_left=left)
+        emit("progress", done=done, total=total, seconds_left=left, **more(done))
 
     work(progress=progress, should_stop=should_stop)
     return {"complete": complete}
@@ -154,7 +177,7 @@ def _requested_run(request: dict, store: Store) -> Run:
     return run
 
 
-JOBS = {"train": _train, "curves": _curves, "probe": _probe}
+JOBS = {"train": _train, "curves": _curves, "probe": _probe, "sizes": _sizes}
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,11 @@ from ibcore.estimators.information import Information
 
 
 class Estimator(Protocol):
-    """A frozen dataclass whose fields are all its settings."""
+    """A frozen dataclass whose fields are all its settings.
+
+    One whose `needs_inputs` is True takes the points X besides, as a keyword of `information`
+    and `ladder`: inputs (N, D0), or (R, N, D0) where replicates have their own.
+    """
 
     @property
     def parameter(self) -> str:

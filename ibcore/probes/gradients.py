@@ -70,7 +70,7 @@ class GradientProbe:
             raise ValueError(
                 "protocol: this run kept no gradients along its epochs; train it again for them"
             )
-        n_train = run.sample_index("train").shape[1]
+        n_train = run.n_samples("train")
         # Every draw of the whole training set is the same minibatch.
         most = n_train - 1 if self.protocol == "sampled" else n_train
         if self.protocol in ("epoch", "sampled") and self.size(run) > most:
@@ -88,7 +88,7 @@ class GradientProbe:
 
     def cost(self, run: Run) -> float:
         """Forward and backward through every sample that is looked at."""
-        n_train = run.sample_index("train").shape[1]
+        n_train = run.n_samples("train")
         samples = {"epoch": n_train, "networks": n_train, "along": 0}.get(self.protocol)
         if samples is None:
             samples = self.n_batches * self.batch_size
@@ -152,7 +152,7 @@ def _along(run: Run, k: int, replicates: np.ndarray) -> tuple[GradientStats, int
     weights = sound_ensemble(run, k).weights
     norms = [w.flatten(1).double().norm(dim=1).numpy() for w in weights]
     mean, std = (v[k, replicates].astype(float) for v in (run.along_mean, run.along_std))
-    n_train = run.sample_index("train").shape[1]
+    n_train = run.n_samples("train")
     n = n_train // run.minibatch_size
     return GradientStats(mean, std, np.stack(norms, axis=1)), n
 

@@ -68,7 +68,7 @@ class LossChangeProbe:
         return pd.concat([_changes(run, k, group, rates) for group in groups], ignore_index=True)
 
     def _n_batches(self, run: Run) -> int:
-        n_train = run.sample_index("train").shape[1]
+        n_train = run.n_samples("train")
         return min(_MAX_MINIBATCHES, n_train // run.minibatch_size)
 
 

@@ -16,6 +16,7 @@ ORDER = (
     "estimators",
     "plane",
     "checks",
+    "sample_size",
     "phases",
     "theory",
     "tables",

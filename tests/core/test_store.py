@@ -13,8 +13,9 @@ import pytest
 from ibcore import store as store_module
 from ibcore.estimators import KDE, Binning
 from ibcore.experiment import FieldError, Network, Task
-from ibcore.plane import information_curves
+from ibcore.plane import information_curves, with_measured_limits
 from ibcore.run import Run
+from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.store import Store, cache_folder
 from ibcore.tasks import load
 
@@ -494,6 +495,24 @@ def test_curves_stopped_are_a_part_and_go_on(store, computed):
     pd.testing.assert_frame_equal(known, part)
     pd.testing.assert_frame_equal(store.curves(run, Binning(), VALUES), whole)
     assert computed == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("limits", [(-1.0, 1.0), "range"])
+def test_sample_sizes_are_kept_size_by_size(limits, store, monkeypatch):
+    run, estimator = trained(tiny()), Binning(limits=limits)
+    per_layer = with_measured_limits(run, estimator)
+    sizes = subsample_sizes(run.n_samples())
+    expected = [subsampled(run, 2, per_layer, n) for n in sizes]
+    assert store.known_sample_sizes(run, 2, estimator)[1] == 0
+    asked = iter([False, False, True])
+    part = store.sample_sizes(run, 2, estimator, should_stop=lambda: next(asked))
+    pd.testing.assert_frame_equal(part, pd.concat(expected[:2], ignore_index=True))
+    assert store.known_sample_sizes(run, 2, estimator)[1:] == (2, len(sizes))
+    whole = store.sample_sizes(run, 2, estimator)
+    pd.testing.assert_frame_equal(whole, pd.concat(expected, ignore_index=True))
+    monkeypatch.setattr(store_module, "subsampled", lambda *_, **__: pytest.fail("again"))
+    pd.testing.assert_frame_equal(store.sample_sizes(run, 2, estimator), whole)
+    assert store.known_sample_sizes(run, 1, estimator)[1] == 0, "another checkpoint is another"
 
 
 def test_curves_stopped_at_once_are_empty(store):

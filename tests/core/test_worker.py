@@ -144,6 +144,20 @@ def test_a_probe_is_answered_for_a_file_and_kept(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(table, probes.probed(run, probe))
 
 
+def test_sample_sizes_are_answered_for_a_recorded_epoch(tmp_path, monkeypatch):
+    run = trained(tiny())
+    run.save(tmp_path / "run.npz")
+    request = {"job": "sizes", "run": str(tmp_path / "run.npz"), "estimator": to_dict(Binning())}
+    epoch = int(run.epochs[-1])
+    *progress, last = serve(request | {"epoch": epoch}, monkeypatch, tmp_path)
+    assert last == {"event": "done", "complete": True}
+    table, done, total = Store(tmp_path).known_sample_sizes(run, len(run.epochs) - 1, Binning())
+    assert [event["done"] for event in progress] == list(range(1, total + 1))
+    assert done == total == table["n"].nunique()
+    (error,) = serve(request | {"epoch": epoch + 1}, monkeypatch, tmp_path)
+    assert error["field"] == "epoch"
+
+
 def test_training_tells_its_progress_and_then_that_it_is_done(tmp_path):
     with working(tmp_path, train_request(tiny(epochs=50))) as process:
         *progress, last = process.events()
@@ -302,7 +316,7 @@ WRONG = {
 }
 WRONG_CURVES = {
     "no estimator": ({"estimator": None}, "estimator"),
-    "unknown estimator": ({"estimator": {"family": "ksg"}}, "estimator"),
+    "unknown estimator": ({"estimator": {"family": "edge"}}, "estimator"),
     "a list as family": ({"estimator": {"family": []}}, "estimator"),
     "wrong bins": ({"estimator": {"family": "binning", "n_bins": 1}}, "n_bins"),
     "no values": ({"values": []}, "values"),
