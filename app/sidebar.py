@@ -6,13 +6,14 @@ from itertools import pairwise
 
 import streamlit as st
 
+import fetching
 import jobs
 import runs
 import state
 from charts import network_drawing
 from describe import duration, plain
-from ibcore import Experiment, FieldError, Run
-from ibcore.experiment import FILE_TASKS
+from ibcore import Experiment, FieldError, MissingData, Run
+from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
 from ibcore.presets import PRESETS
 from ibcore.training import check_size, estimated_seconds
 
@@ -94,17 +95,23 @@ def _sizes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[int, ..
         return check_size(experiment, runs.dataset(experiment))
     except FieldError as error:
         wrong[state.key_of(error)] = error
+    except MissingData as error:
+        wrong["data"] = error
     except (ValueError, OSError) as error:
-        wrong["path"] = error
+        wrong["path" if experiment.task.name in FILE_TASKS else "task"] = error
     return None
 
 
 def _data_fields(settings: dict, wrong: dict) -> None:
     _field("task", wrong)
+    if "data" in wrong:
+        fetching.draw(wrong["data"])
     if settings["task"] in FILE_TASKS:
         _field("path", wrong)
     if settings["task"] == "symmetric":
         _field("gamma", wrong)
+    if settings["task"] in FIXED_SPLIT_TASKS and not wrong.keys() & {"train", "split"}:
+        return
     left, right = st.columns(2)
     with left:
         _field("train", wrong)

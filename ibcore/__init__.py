@@ -40,7 +40,7 @@ from ibcore.probes import (
 )
 from ibcore.run import Run, train
 from ibcore.store import Store
-from ibcore.tasks import TASKS, Dataset, load
+from ibcore.tasks import TASKS, Dataset, DownloadError, MissingData, fetch, load
 from ibcore.theory import TRUTHS, Truth
 from ibcore.verdicts import robustness, verdict_map
 
@@ -54,6 +54,7 @@ __all__ = [
     "TRUTHS",
     "Binning",
     "Dataset",
+    "DownloadError",
     "Experiment",
     "FieldError",
     "Gaussian",
@@ -61,6 +62,7 @@ __all__ = [
     "GradientStats",
     "Information",
     "LossChangeProbe",
+    "MissingData",
     "Network",
     "Recording",
     "Renyi",
@@ -72,6 +74,7 @@ __all__ = [
     "Truth",
     "WeightProbe",
     "defined",
+    "fetch",
     "gradient_events",
     "gradient_stats",
     "information_curves",

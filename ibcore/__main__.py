@@ -1,4 +1,4 @@
-"""The command line: `python -m ibcore run | plane | probe | presets`."""
+"""The command line: `python -m ibcore run | plane | probe | fetch | presets`."""
 
 import argparse
 import signal
@@ -19,7 +19,7 @@ from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
 from ibcore.probes import from_dict as probe_from_dict
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
-from ibcore.tasks import load
+from ibcore.tasks import SOURCES, fetch, load
 from ibcore.training import Progress
 
 
@@ -77,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--virtual-rate", type=float)
     probe.add_argument("--out", type=Path, metavar="FILE.csv")
     probe.set_defaults(command=_probe)
+
+    data = commands.add_parser("fetch", help="download the data of a task, once")
+    data.add_argument("task", help="one of " + ", ".join(SOURCES))
+    data.set_defaults(command=_fetch)
 
     presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
     presets.add_argument("name", nargs="?")
@@ -215,6 +219,19 @@ def _probe(options: argparse.Namespace) -> int:
     elif options.definition is not None:
         raise FieldError("definition", options.definition, "it with gradients only")
     table.to_csv(options.out or sys.stdout, index=False)
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    with tqdm(unit="B", unit_scale=True) as bar:
+
+        def progress(file: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.set_description(file, refresh=False)
+            bar.update(done - bar.n)
+
+        fetch(options.task, progress=progress)
+    print(SOURCES[options.task].folder)
     return 0
 
 

@@ -12,8 +12,20 @@ from dataclasses import asdict, dataclass, field, fields, replace
 FORMAT = 1
 """Version of the meaning of an experiment: a part of every key and JSON text."""
 
-TASK_NAMES = ("symmetric", "digits", "idx", "npz")
+TASK_NAMES = (
+    "symmetric",
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "idx",
+    "npz",
+)
 FILE_TASKS = ("idx", "npz")
+FIXED_SPLIT_TASKS = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+"""Tasks with a training and a test set of their own: nothing of the split is to be chosen."""
+
 ACTIVATION_NAMES = (
     "tanh",
     "relu",
@@ -85,7 +97,8 @@ class Task:
     """The data: which task, how it is split, and its own options.
 
     `gamma` softens the labels of the symmetric task; `path` is the folder of
-    `idx` or the file of `npz`. A `train_fraction` of 1 leaves no test set.
+    `idx` or the file of `npz`. A `train_fraction` of 1 leaves no test set. The split
+    is fixed, and `train_fraction` without meaning, in MNIST and the sets like it.
     """
 
     name: str = "symmetric"
@@ -246,13 +259,15 @@ class Experiment:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _canonical(self) -> "Experiment":
-        training = self.training
+        task, training = self.task, self.training
+        if task.name in FIXED_SPLIT_TASKS:
+            task = Task(task.name)
         if training.batch_mode not in ("mini", "parallel"):
             training = replace(training, batch_size=1)
         if training.optimizer != "momentum":
             training = replace(training, momentum=0.0)
         recording = Recording(len(self.epochs))
-        return replace(self, training=training, recording=recording)
+        return replace(self, task=task, training=training, recording=recording)
 
     def to_json(self) -> str:
         """Indented JSON, read back by `from_json` to an equal experiment."""

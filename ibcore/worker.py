@@ -8,12 +8,14 @@ The first line on stdin is the request, as JSON:
     {"job": "probe", "experiment": {...} or "run": PATH, "probe": {...}}
     {"job": "sizes", "experiment": {...} or "run": PATH, "epoch": 100,
      "estimator": {...}, "samples": "all"}
+    {"job": "fetch", "task": "mnist"}
 
 `device` and `samples` may be left out; above are their defaults.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
 `error`. Closing stdin cancels: what was computed is kept in the store, and the
-next request for the same goes on from there. A killed parent closes it too.
+next request for the same goes on from there; of what was fetched, whole files are
+kept. A killed parent closes it too.
 """
 
 import json
@@ -32,7 +34,11 @@ from ibcore.estimators import from_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.run import Run
 from ibcore.store import Store
+from ibcore.tasks import fetch
 from ibcore.training import Progress
+
+FETCH_SECONDS = 0.1
+"""Between two words about a download, of which pieces come much faster."""
 
 
 def main() -> None:
@@ -164,6 +170,23 @@ def _in_turn(emit, work: Callable, should_stop, more: Callable[[int], dict] = la
     return {"complete": complete}
 
 
+def _fetch(request: dict, store: Store, emit, should_stop) -> dict:
+    """`done` and `total` are bytes of all files that are wanting, `file` the one that comes."""
+    started, told = time.monotonic(), 0.0
+
+    def progress(file: str, done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if done < total and now - told < FETCH_SECONDS:
+            return
+        told = now
+        left = (total - done) * (now - started) / done if done else None
+        emit("progress", done=done, total=total, file=file, seconds_left=left)
+
+    complete = fetch(_part(request, "task", str), progress=progress, should_stop=should_stop)
+    return {"complete": complete}
+
+
 def _experiment(request: dict) -> Experiment:
     return Experiment.from_json(json.dumps(_part(request, "experiment", dict)))
 
@@ -177,7 +200,7 @@ def _requested_run(request: dict, store: Store) -> Run:
     return run
 
 
-JOBS = {"train": _train, "curves": _curves, "probe": _probe, "sizes": _sizes}
+JOBS = {"train": _train, "curves": _curves, "probe": _probe, "sizes": _sizes, "fetch": _fetch}
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,9 @@ from ibcore.experiment import MAX_WIDTH, FieldError
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """N samples with their labels, checked once; every array is a read-only copy.
+    """N samples with their labels, checked once.
+
+    Every array is a read-only copy, or the array given where that is read-only already.
 
     Fields:
         x: (N, ...) float32, finite, at least one value per sample.
@@ -69,10 +71,9 @@ class Dataset:
     @cached_property
     def x_ids(self) -> np.ndarray:
         """(N,) int64: for every sample the index of the first one with equal x."""
-        # Adding 0.0 turns -0.0 into 0.0, which equals it but has other bytes.
-        rows = (self.x + np.float32(0)).reshape(len(self.x), -1)
         first: dict[bytes, int] = {}
-        ids = [first.setdefault(row.tobytes(), i) for i, row in enumerate(rows)]
+        rows = self.x.reshape(len(self.x), -1)
+        ids = [first.setdefault(_digest(row), i) for i, row in enumerate(rows)]
         return _frozen(ids, np.int64)
 
     @cached_property
@@ -130,10 +131,26 @@ def class_indices(labels: np.ndarray) -> tuple[np.ndarray, int]:
     return classes.astype(np.int64), len(distinct)
 
 
+def _digest(row: np.ndarray) -> bytes:
+    """16 bytes that name the values of a row, which may be thousands."""
+    # Adding 0.0 turns -0.0 into 0.0, which equals it but has other bytes.
+    return hashlib.blake2b((row + np.float32(0)).data, digest_size=16).digest()
+
+
 def _frozen(values: object, dtype: type) -> np.ndarray:
+    if _is_frozen(values, dtype):
+        return values
     array = np.array(values, dtype=dtype, order="C")
     array.flags.writeable = False
     return array
+
+
+def _is_frozen(values: object, dtype: type) -> bool:
+    """Whether it is such an array already: images of a gigabyte need not be there twice."""
+    if not isinstance(values, np.ndarray) or values.dtype != dtype:
+        return False
+    flags = values.flags
+    return flags.owndata and flags.c_contiguous and not flags.writeable
 
 
 def _check_kind(name: str, array: np.ndarray, kinds: str = "biuf") -> None:

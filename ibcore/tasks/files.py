@@ -1,5 +1,6 @@
 """What the readers of files share: bounded reading, and one line for every fault."""
 
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,6 +12,14 @@ MAX_VALUES = 2**28
 """Values that one array of a file may hold: 1 GiB once they are float32."""
 
 _CHUNK = 2**20
+_FAULTS = (
+    OSError,
+    EOFError,
+    NotImplementedError,
+    zlib.error,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
 
 
 @contextmanager
@@ -18,7 +27,7 @@ def reading(path: Path) -> Iterator[None]:
     """Turns every fault met while reading `path` into a ValueError of one line that names it."""
     try:
         yield
-    except (OSError, EOFError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+    except _FAULTS as error:
         raise ValueError(_line(path, f"cannot be read: {_reason(error)}")) from None
     except ValueError as error:
         raise ValueError(_line(path, str(error))) from None

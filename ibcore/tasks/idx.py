@@ -18,6 +18,7 @@ import numpy as np
 from ibcore.experiment import FieldError, Task
 from ibcore.tasks.dataset import Dataset, class_indices
 from ibcore.tasks.files import check_count, read_exactly, reading
+from ibcore.tasks.images import fixed_dataset, scaled
 from ibcore.tasks.split import split_indices
 
 _NAME = re.compile(
@@ -46,7 +47,7 @@ def load(task: Task) -> Dataset:
     with reading(folder):
         pairs = _pairs(folder)
         names = _roles(pairs)
-    images, labels = zip(*(_read_pair(*pairs[name]) for name in names), strict=True)
+    images, labels = zip(*(read_pair(*pairs[name]) for name in names), strict=True)
     with reading(folder):
         return _dataset(task, images, labels)
 
@@ -106,7 +107,11 @@ def _roles(names: dict[str, object]) -> list[str]:
     )
 
 
-def _read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, rows, columns) and labels (n,), as bytes, of two files that belong together.
+
+    Raises ValueError, naming the file, where one does not fit its format or the other.
+    """
     labels = read_idx(labels_path, 1)
     images = read_idx(images_path, 3)
     if len(images) != len(labels):
@@ -120,11 +125,8 @@ def _dataset(task: Task, images: tuple[np.ndarray, ...], labels: tuple[np.ndarra
     sizes = [part.shape[1:] for part in images]
     if len(set(sizes)) > 1:
         raise ValueError(f"train images of {sizes[0]} pixels but test images of {sizes[1]}")
-    x = np.concatenate(images) / np.float32(255)
     y, n_classes = class_indices(np.concatenate(labels))
-    fixed = len(images) == 2
-    if fixed:
-        train, test = np.split(np.arange(len(y)), [len(labels[0])])
-    else:
-        train, test = split_indices(len(y), task.train_fraction, task.split_seed)
-    return Dataset(x, y, n_classes, None, train, test, fixed)
+    if len(images) == 2:
+        return fixed_dataset(images, np.split(y, [len(labels[0])]), n_classes)
+    train, test = split_indices(len(y), task.train_fraction, task.split_seed)
+    return Dataset(scaled(images), y, n_classes, None, train, test)

@@ -8,8 +8,9 @@ from ibcore.experiment import FieldError, Task, Training
 from ibcore.tasks.dataset import Dataset
 
 # Streams of random numbers under one split seed s: [s] draws the data set's own
-# split, [s, 1] soft labels and [s, 2, r] the split of replicate r.
+# split, [s, 1] soft labels, [s, 2, r] the split of replicate r and [s, 3] a subset.
 _REPLICATE_STREAM = 2
+_SUBSET_STREAM = 3
 
 
 def split_indices(
@@ -29,6 +30,32 @@ def split_indices(
     n_train = max(1, min(largest, round(train_fraction * n)))
     order = np.random.default_rng(seed).permutation(n)
     return order[:n_train], order[n_train:]
+
+
+def stratified(y: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Indices, int64 and rising, of a random n of the N samples with labels `y` (N,).
+
+    Class c, of N_c samples, has n N_c / N of them, rounded down or up: up where the
+    remainder is largest, and among equal ones in the smallest labels. All N where n is
+    no less. Raises FieldError for n < 1.
+    """
+    if n < 1:
+        raise FieldError("n", n, "at least 1 sample")
+    if n >= len(y):
+        return np.arange(len(y))
+    _, classes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    order = np.random.default_rng((seed, _SUBSET_STREAM)).permutation(len(y))
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    place = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[place < np.repeat(_shares(counts, n), counts)])
+
+
+def _shares(counts: np.ndarray, n: int) -> np.ndarray:
+    """n divided in proportion to the counts, by the largest remainders."""
+    shares, remainders = np.divmod(counts * n, counts.sum())
+    largest = np.argsort(-remainders, kind="stable")[: n - shares.sum()]
+    shares[largest] += 1
+    return shares
 
 
 def replicate_splits(

@@ -84,3 +84,10 @@ def test_only_the_store_touches_the_cache():
             continue
         for name in imports(path):
             assert name.split(".")[0] not in ("joblib", "platformdirs"), path
+
+
+def test_only_the_downloads_use_a_network():
+    for path in SOURCES:
+        if path != ROOT / "ibcore" / "tasks" / "downloads.py":
+            for name in imports(path):
+                assert name.split(".")[0] not in ("pooch", "requests", "urllib", "socket"), path

@@ -19,6 +19,9 @@ from ibcore.plane import information_plane
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
+from ibcore.tasks import SOURCES
+from ibcore.tasks.downloads import Source
+from tests.tasks.served import serving
 
 from .test_run import assert_same, tiny, trained
 
@@ -245,6 +248,20 @@ def test_presets_are_listed_and_printed(capsys):
         assert Experiment.from_json(capsys.readouterr().out) == preset.experiment
 
 
+def test_fetch_says_where_the_data_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving() as server:
+        source = Source("cifar10", (server.file("all.tar.gz", bytes(100_000)),))
+        monkeypatch.setitem(SOURCES, "cifar10", source)
+        assert main("fetch", "cifar10") == 0
+    printed, told = capsys.readouterr()
+    assert printed == f"{tmp_path / 'cifar10'}\n"
+    assert "all.tar.gz: 100%" in told
+    assert (tmp_path / "cifar10" / "all.tar.gz").stat().st_size == 100_000
+    assert main("fetch", "cifar10") == 0
+
+
 def test_an_interrupt_stops_keeps_and_is_continued(tmp_path, capsys):
     experiment = tiny(epochs=2500, checkpoints=30, batch_mode="full")
     path, out = tmp_path / "mine.json", tmp_path / "out"
@@ -327,6 +344,11 @@ def wrong(folder):
             [*begin, *SETTINGS, "--set", "task.train_fraction=1", "--samples", "test"],
             "samples: 'test' is not allowed; use all or train",
         ),
+        "data that are not there": (
+            [*begin, "--set", "task.name=mnist"],
+            "'python -m ibcore fetch mnist' gets them",
+        ),
+        "no data to fetch": (["fetch", "digits"], "task: 'digits' is not allowed; use one of mni"),
         "absent run": (["plane", folder / "none.npz"], "does not exist"),
         "damaged run": (["plane", damaged], "damaged or no .npz file"),
         "a folder as run": (["plane", folder], "damaged or no .npz file"),
@@ -349,5 +371,6 @@ def wrong(folder):
 
 def test_wrong_input_is_one_line_and_status_2(tmp_path, refused, monkeypatch):
     monkeypatch.setattr(command_line, "tqdm", partial(command_line.tqdm, disable=True))
+    monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
     for name, (words, expected) in wrong(tmp_path).items():
         assert expected in refused(*words), name

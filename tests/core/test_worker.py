@@ -19,6 +19,9 @@ from ibcore.experiment import Task
 from ibcore.plane import information_curves
 from ibcore.probes import GradientProbe
 from ibcore.store import Store
+from ibcore.tasks import SOURCES
+from ibcore.tasks.downloads import Source
+from tests.tasks.served import described, serving
 
 from .test_run import assert_same, diverged, tiny, trained
 
@@ -281,6 +284,36 @@ def test_curves_as_a_process_and_cancelled(tmp_path):
     assert taken < 4
 
 
+def test_data_are_fetched_with_progress_and_a_failure_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(worker, "FETCH_SECONDS", 0)
+    content = bytes(200_000)
+    with serving() as server:
+        source = Source("mnist", (server.file("train.gz", content),))
+        monkeypatch.setitem(SOURCES, "mnist", source)
+        request = {"job": "fetch", "task": "mnist"}
+        *progress, last = serve(request, monkeypatch, tmp_path)
+        assert last == {"event": "done", "complete": True}
+        assert source.path(source.files[0]).read_bytes() == content
+        assert progress[0]["seconds_left"] is None
+        rising = [event["done"] for event in progress]
+        assert rising == sorted(rising)
+        assert rising[-1] == len(content)
+        assert progress[-1] == {
+            "event": "progress",
+            "done": len(content),
+            "total": len(content),
+            "file": "train.gz",
+            "seconds_left": 0,
+        }
+        wrong = described("other.gz", content, server.url + "/nowhere.gz")
+        monkeypatch.setitem(SOURCES, "mnist", Source("mnist", (wrong,)))
+        events = serve(request, monkeypatch, tmp_path)
+    assert_one_error(events[-1:], None)
+    assert "other.gz could not be fetched (127.0.0.1: it answers 404)" in events[-1]["message"]
+
+
 def test_what_the_cache_has_to_say_is_passed_on(tmp_path, monkeypatch):
     Store(tmp_path).train(tiny(), device="cpu")
     (entry,) = tmp_path.rglob("output.pkl")
@@ -311,6 +344,8 @@ WRONG = {
     "no data": ({"job": "train", "experiment": {"task": {"name": "npz", "path": "/no"}}}, "path"),
     "not trained": (curves_request(experiment={"training": {"seed": 77}}), None),
     "neither": (curves_request(), "experiment"),
+    "no download": ({"job": "fetch", "task": "digits"}, "task"),
+    "no task to fetch": ({"job": "fetch"}, "task"),
     "no file": (curves_request(run="/nowhere/run.npz"), None),
     "a number as file": (curves_request(run=0), "run"),
 }

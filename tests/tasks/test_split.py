@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ibcore.experiment import FieldError, Task, Training
-from ibcore.tasks import Dataset, replicate_splits, split_indices
+from ibcore.tasks import Dataset, replicate_splits, split_indices, stratified
 
 sizes = st.integers(1, 300)
 fractions = st.floats(0, 1, exclude_min=True)
@@ -108,3 +108,32 @@ def test_files_with_their_own_split_cannot_be_resampled():
     with pytest.raises(FieldError, match="resample_split: True is not allowed") as caught:
         splits(Task(name="idx", path="folder"), 2, fixed=True)
     assert caught.value.field == "resample_split"
+
+
+labels = st.lists(st.integers(0, 4), min_size=1, max_size=80).map(np.array)
+
+
+@given(labels, st.integers(1, 100), seeds)
+def test_every_class_keeps_its_share_of_a_stratified_subset(y, n, seed):
+    """min(n, N) distinct samples, of class c ⌊n N_c/N⌋ or ⌈n N_c/N⌉; all for n >= N."""
+    index = stratified(y, n, seed)
+    assert index.dtype == np.int64
+    assert len(index) == min(n, len(y))
+    assert (np.diff(index) > 0).all()
+    assert set(index) <= set(range(len(y)))
+    exact = np.bincount(y, minlength=5) * len(index) / len(y)
+    assert (abs(np.bincount(y[index], minlength=5) - exact) < 1).all()
+    assert (index == stratified(y, n, seed)).all()
+
+
+def test_every_sample_of_a_class_is_chosen_equally_often():
+    y, counts = np.array([0] * 6 + [1] * 4), np.zeros(10)
+    for seed in range(2000):
+        counts[stratified(y, 5, seed)] += 1
+    # Binomial(2000, 1/2): standard deviation 22.4; five of them.
+    assert abs(counts - 1000).max() < 112
+
+
+def test_a_subset_of_no_samples_is_refused():
+    with pytest.raises(FieldError, match="n: 0 is not allowed; use at least 1"):
+        stratified(np.array([0, 1]), 0, 0)
