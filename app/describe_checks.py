@@ -1,4 +1,4 @@
-"""Broken laws of information in words: a badge for each, and the reason."""
+"""Doubts about an estimate in words: broken laws of information, too few samples."""
 
 import pandas as pd
 
@@ -52,3 +52,18 @@ def reasons(broken: pd.DataFrame) -> list[str]:
     """Why each kind that is there cannot be true of the network."""
     there = set(broken["kind"])
     return [text for kind, text in _REASONS.items() if kind in there]
+
+
+def settled(change: pd.DataFrame, names: tuple[str, ...]) -> str:
+    """Which layers the last doubling of the samples still moves; `change` is of `growth`."""
+    if change.empty:
+        return "At least two sizes are needed."
+    moving = change[~change["settled"]]
+    if moving.empty:
+        return "**Settled**: the last doubling of N moves no layer by 0.05 bits or more."
+    moved = [
+        f"{plain(names[row.layer - 1])} (I(X;T) {row.i_xt:+.2f}, I(T;Y) {row.i_ty:+.2f} bits)"
+        for row in moving.itertuples()
+    ]
+    rest = "; the others have settled" if len(moving) < len(change) else ""
+    return f"**Not settled**: the last doubling of N still moves {', '.join(moved)}{rest}."

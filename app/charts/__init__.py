@@ -9,6 +9,7 @@ from charts.heat import heat_map
 from charts.loss_change import loss_change_figure
 from charts.multiples import small_multiples
 from charts.network import network_drawing
+from charts.sample_size import sample_size_figure
 from charts.settings import PlaneSettings
 from charts.spec import plain
 from charts.tables import history_mean, mean_table
@@ -30,6 +31,7 @@ __all__ = [
     "network_drawing",
     "plain",
     "plane_figure",
+    "sample_size_figure",
     "small_multiples",
     "verdict_figure",
     "verdict_words",

@@ -8,12 +8,14 @@ import streamlit as st
 import analysis
 import curves
 import runs
+import sizes
 import state
-from charts import plane_figure
+from charts import plane_figure, sample_size_figure
 from describe import plain, spread, what_am_i_looking_at
-from describe_checks import badges, reasons
+from describe_checks import badges, reasons, settled
 from describe_verdicts import strip
 from ibcore.estimators import Estimator
+from ibcore.sample_size import growth
 from playback import playback
 from views.common import (
     Figure,
@@ -35,14 +37,15 @@ def draw() -> bool:
     job = status(shown)
     estimator = estimator_bar(shown)
     samples = state.current()["samples"]
-    found = None
+    found, busy = None, False
     try:
         found = curves.plane(shown, estimator, samples)
         _figure(shown, estimator, samples, found)
+        busy = _sample_sizes(shown, estimator, samples)
     except (ValueError, OSError) as error:
         st.error(plain(error))
-    busy = job is not None and job.active
-    return busy or (found is not None and found.busy)
+    training = job is not None and job.active
+    return busy or training or (found is not None and found.busy)
 
 
 def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:
@@ -78,6 +81,48 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
     )
     command = state.reproduction(shown.run.experiment, estimator, samples)
     exports(figure, shown.run, command)
+
+
+def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
+    """The box that tells whether the samples suffice; whether a worker is at it."""
+    box = st.expander(
+        "Are there enough samples?", key="sizes-box", on_change="rerun", expanded=False
+    )
+    if not box.open:
+        return False
+    with box:
+        epochs = shown.run.epochs.tolist()
+        k = st.selectbox(
+            "Epoch",
+            range(len(epochs)),
+            index=len(epochs) - 1,
+            format_func=lambda k: f"{epochs[k]:,}",
+            key="sizes-epoch",
+            width=160,
+        )
+        found = sizes.table(shown, k, estimator, samples)
+        work_line(found.job, "Subsamples", "sizes")
+        if len(found.table):
+            _sizes_figure(shown, estimator, samples, found.table, epochs[k])
+    return found.busy
+
+
+def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFrame, epoch) -> None:
+    settings = settings_for(shown, estimator, samples, WIDTH - 40)
+    settings = replace(settings, title=f"epoch {epoch:,}")
+    st.markdown(settled(growth(table), settings.layer_names))
+    figure = Figure(
+        "sample-size",
+        lambda theme: sample_size_figure(table, replace(settings, theme=theme)),
+        table,
+        f"{estimator.label}, epoch {epoch}, {samples} samples: means of"
+        f" {shown.run.n_replicates} replicates and up to 8 disjoint subsamples of N; bands ± 1"
+        " standard deviation between subsamples of one network; bits",
+    )
+    st.vega_lite_chart(
+        spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
+    )
+    exports(figure, shown.run, state.reproduction(shown.run.experiment, estimator, samples))
 
 
 def _badges(broken: pd.DataFrame) -> None:
