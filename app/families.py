@@ -6,7 +6,7 @@ A new estimator needs one entry in FAMILIES, and one in SLIDERS for a new parame
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ibcore.estimators import KDE, Binning, Estimator, Gaussian, Renyi, Sampling, to_dict
+from ibcore.estimators import KDE, KSG, Binning, Estimator, Gaussian, Renyi, Sampling, to_dict
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ SLIDERS = {
     "width": "Bin width",
     "var": "Noise variance σ²",
     "alpha": "Order α",
+    "k": "Neighbours k",
 }
 """What a slider is called, by the setting that it moves."""
 
@@ -144,11 +145,24 @@ def _option_lines(estimator: Binning) -> Sequence[str]:
     return lines
 
 
+def _of_ksg(estimator: KSG, n: int) -> Sequence[str]:
+    rows = f", on {estimator.rows:,} of the samples" if n > estimator.rows else ""
+    return (
+        f"Nearest neighbours: I(X;T) by Kraskov's first estimator, from how many samples are"
+        f" closer in X, and in T, than the k-th neighbour in both (k = {estimator.k}); I(T;Y) by"
+        f" Ross's form of it for labels{rows}.",
+        "**A diagnostic, not a measurement**: T is a function of X, so the true I(X;T) of a"
+        " continuous X is infinite and this estimate grows like log2 N; for inputs that are few"
+        " and discrete its distances are tied. Compare layers and epochs, not bits.",
+    )
+
+
 FAMILIES = {
     "binning": Family("Binning", "Binning", "bins", _of_binning),
     "kde": Family("KDE", "KDE with Gaussian noise", "var", _of_kde),
     "sampling": Family("Sampling", "Sample propagation", "var", _of_sampling),
     "gaussian": Family("Gaussian", "Gaussian with noise", "var", _of_gaussian),
     "renyi": Family("Rényi", "Matrix-based Rényi, not Shannon", "alpha", _of_renyi),
+    "ksg": Family("KSG (diagnostic)", "Nearest neighbours (KSG, Ross), a diagnostic", "k", _of_ksg),
 }
 """By the names of ESTIMATORS."""

@@ -11,6 +11,7 @@ from ibcore.checks import violations
 from ibcore.estimators import (
     ESTIMATORS,
     KDE,
+    KSG,
     Binning,
     Gaussian,
     Information,
@@ -48,6 +49,7 @@ __all__ = [
     "DEFINITIONS",
     "ESTIMATORS",
     "KDE",
+    "KSG",
     "PRESETS",
     "PROBES",
     "TASKS",

@@ -102,12 +102,13 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--width", type=float)
     group.add_argument("--variance", type=float)
     group.add_argument("--alpha", type=float)
+    group.add_argument("--k", type=int, metavar="NEIGHBOURS")
     group.add_argument("--samples", choices=SAMPLES, default="all")
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
     """The first of the defaults that is of the family asked for, with the given options."""
-    names = ("n_bins", "width", "variance", "alpha", "correction", "null")
+    names = ("n_bins", "width", "variance", "alpha", "k", "correction", "null")
     given = {name: getattr(options, name) for name in names}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
@@ -119,9 +120,9 @@ def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Es
 
 def _implied_family(given: dict) -> str | None:
     """The family that has the options that were given; binning has most of them."""
-    if "variance" in given:
-        return "kde"
-    return "renyi" if "alpha" in given else "binning" if given else None
+    owners = {"variance": "kde", "alpha": "renyi", "k": "ksg"}
+    owned = [family for name, family in owners.items() if name in given]
+    return owned[0] if owned else "binning" if given else None
 
 
 def _limits(words: list[str] | None) -> str | list[float] | None:

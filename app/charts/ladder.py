@@ -9,6 +9,7 @@ PARAMETERS = {
     "width": ("bin width", "bin width {:g}"),
     "variance": ("noise variance σ²", "σ² = {:g}"),
     "alpha": ("order α", "α = {:g}"),
+    "k": ("neighbours k", "k = {:g}"),
 }
 
 

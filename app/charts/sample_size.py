@@ -54,8 +54,8 @@ def size_rows(table: pd.DataFrame, settings: PlaneSettings) -> pd.DataFrame:
     mean = table.groupby(["n", "layer"])[names].mean()
     between = table.groupby(["n", "layer", "replicate"])[names].std(ddof=1)
     spread = between.groupby(["n", "layer"]).mean()
-    rows = mean.join(mean - spread, rsuffix="_low").join(mean + spread, rsuffix="_high")
-    rows = rows.reset_index()
+    ends = (mean - spread).add_suffix("_low"), (mean + spread).add_suffix("_high")
+    rows = pd.concat([mean, *ends], axis=1).reset_index()
     tips = [_tip(settings, row, spread) for row in rows.itertuples()]
     return rows.assign(tip=tips)
 

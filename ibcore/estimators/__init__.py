@@ -1,7 +1,8 @@
 """Estimators of I(X;T) and I(T;Y): a registry of frozen dataclasses, in bits.
 
 Each has `information(t, y, x=None)`, `ladder(t, y, values, x=None)`, and the
-properties `parameter`, `default_ladder` and `label`.
+properties `parameter`, `default_ladder` and `label`; one with `needs_inputs` takes the
+points X as `inputs` besides.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from ibcore.estimators.binning import BIN_LADDER, CORRECTIONS, WIDTH_LADDER, Bin
 from ibcore.estimators.gaussian import Gaussian
 from ibcore.estimators.information import Information, label_entropy
 from ibcore.estimators.kde import KDE, VARIANCE_LADDER
+from ibcore.estimators.ksg import K_LADDER, KSG
 from ibcore.estimators.protocol import Estimator
 from ibcore.estimators.renyi import ALPHA_LADDER, Renyi
 from ibcore.estimators.sampling import Sampling
@@ -23,6 +25,7 @@ ESTIMATORS = {
     "sampling": Sampling,
     "gaussian": Gaussian,
     "renyi": Renyi,
+    "ksg": KSG,
 }
 """The estimators by the name that files, addresses and command lines use."""
 
@@ -56,6 +59,8 @@ __all__ = [
     "CORRECTIONS",
     "ESTIMATORS",
     "KDE",
+    "KSG",
+    "K_LADDER",
     "VARIANCE_LADDER",
     "WIDTH_LADDER",
     "Binning",

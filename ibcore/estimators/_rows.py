@@ -1,8 +1,9 @@
-"""Equal rows of a matrix: 64-bit keys, and the entropy of their counts."""
+"""Rows of a matrix: 64-bit keys that tell equal ones, and a choice among too many."""
 
 import numpy as np
 
 _MULTIPLIER_SEED = 20170302
+_CHOICE_SEED = 20190101
 _FEW_UNITS = 16
 
 
@@ -51,3 +52,10 @@ def distinct_rows(t: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 def _all_differ(keys: np.ndarray) -> bool:
     ordered = np.sort(keys)
     return bool(np.all(ordered[1:] != ordered[:-1]))
+
+
+def some_rows(n: int, most: int) -> np.ndarray:
+    """The positions of at most `most` of n rows: for given numbers always the same ones."""
+    if n <= most:
+        return np.arange(n)
+    return np.random.default_rng(_CHOICE_SEED).choice(n, most, replace=False)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from ibcore.estimators._kernel_sums import distance_factors, kernel_sums
-from ibcore.estimators._rows import distinct_rows
+from ibcore.estimators._rows import distinct_rows, some_rows
 from ibcore.estimators.information import (
     Information,
     Sample,
@@ -33,7 +33,6 @@ ALPHA_LADDER = (0.5, 0.75, 1.01, 1.5, 2.0, 3.0, 5.0)
 MOST_ROWS = 1000
 """Samples whose eigenvalues are taken at most, for every alpha but 2."""
 
-_ROWS_SEED = 20190101
 # Below 1/2 the rounding errors of 1000 eigenvalues, 1e-16 each, would count.
 _LEAST_ALPHA, _MOST_ALPHA = 0.5, 100.0
 _NEAR_ONE = 1e-7
@@ -178,10 +177,7 @@ def _ladder(s: Sample, width: float | None, orders: Sequence[float]) -> list[Inf
 
 def _some_rows(s: Sample) -> Sample:
     """At most 1000 samples: for a given N always the same ones."""
-    n = len(s.t)
-    if n <= MOST_ROWS:
-        return s
-    rows = np.random.default_rng(_ROWS_SEED).choice(n, MOST_ROWS, replace=False)
+    rows = some_rows(len(s.t), MOST_ROWS)
     return Sample(s.t[rows], s.y[rows], None if s.x is None else s.x[rows])
 
 

@@ -20,6 +20,9 @@ MAX_SAMPLES = 10_000_000
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 Draw = Callable[[int, np.random.Generator], Arrays]
 
+# Between them the noise, in units of T, is within what the formulas take.
+_LEAST_CORRELATION, _MOST_CORRELATION = 0.1, 0.99
+
 _COVER_THOMAS = "Cover and Thomas (2006), Elements of Information Theory"
 
 
@@ -321,6 +324,33 @@ def gaussian_noise(variance: float) -> Truth:
     )
 
 
+def gaussian_pair(correlation: float) -> Truth:
+    """X and T~, T seen through noise, are Gaussian with a given correlation."""
+    if not _LEAST_CORRELATION <= correlation <= _MOST_CORRELATION:
+        allowed = f"a number from {_LEAST_CORRELATION} to {_MOST_CORRELATION}"
+        raise FieldError("correlation", correlation, allowed)
+    variance = 1 - correlation**2
+
+    def draw(n: int, generator: np.random.Generator) -> Arrays:
+        x = generator.standard_normal(n)
+        return correlation * x[:, None], (x > 0).astype(np.int64), None
+
+    # In units of T, of variance rho^2, the noise is that much larger.
+    relative = variance / correlation**2
+    return Truth(
+        name=f"gaussian-pair-{correlation:g}",
+        title=f"Gaussian pair, correlation {correlation:g}",
+        derivation="T = rho X with X ~ N(0, 1), and noise of variance 1 - rho^2: T~ ~ N(0, 1) has"
+        " the correlation rho with X, and I(X;T~) = -1/2 log2(1 - rho^2). Y is the sign of X.",
+        source=f"{_COVER_THOMAS}, Example 8.5.1",
+        about="i_xt",
+        i_xt=formulas.gaussian_information(relative),
+        i_ty=formulas.gaussian_sign_information(relative),
+        draw=draw,
+        variance=variance,
+    )
+
+
 def _of_table(joint: np.ndarray) -> dict[str, float]:
     """I(X;T) = H(T), T being a function of X, and I(T;Y) of the table p(t, y)."""
     return {
@@ -364,6 +394,8 @@ TRUTHS: dict[str, Truth] = {
         symmetric_channel(0.1),
         shuffled_labels(),
         gaussian_noise(0.1),
+        gaussian_pair(0.5),
+        gaussian_pair(0.9),
     )
 }
 """The cases by name."""

@@ -321,6 +321,7 @@ def test_what_breaks_the_laws_of_information_has_a_badge():
         ("sampling", "Sample propagation: z = t + noise"),
         ("gaussian", "½ log2 det(1 + C/σ²)"),
         ("renyi", "It is not Shannon information"),
+        ("ksg", "A diagnostic, not a measurement"),
     ],
 )
 def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):

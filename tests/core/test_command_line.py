@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ibcore import __main__ as command_line
-from ibcore.estimators import KDE, Binning
+from ibcore.estimators import KDE, KSG, Binning
 from ibcore.experiment import Experiment, Network, Task
 from ibcore.plane import information_plane
 from ibcore.presets import PRESETS, changed
@@ -180,6 +180,7 @@ def test_replicates_that_diverged_are_named(tmp_path, capsys):
         (["--n-bins", "5"], Binning(5, "range")),
         (["--estimator", "kde", "--variance", "0.1"], KDE(0.1)),
         (["--variance", "0.3"], KDE(0.3)),
+        (["--k", "4"], KSG(4)),
         (["--limits", "layer"], Binning(limits="layer")),
         (["--estimator", "binning", "--n-bins", "7", "--limits", "0", "1e2"], Binning(7, (0, 100))),
     ],
@@ -352,7 +353,7 @@ def wrong(folder):
         "absent run": (["plane", folder / "none.npz"], "does not exist"),
         "damaged run": (["plane", damaged], "damaged or no .npz file"),
         "a folder as run": (["plane", folder], "damaged or no .npz file"),
-        "unknown estimator": (["plane", run, "--estimator", "ksg"], "invalid choice: 'ksg'"),
+        "unknown estimator": (["plane", run, "--estimator", "edge"], "invalid choice: 'edge'"),
         "limits of words": (["plane", run, "--limits", "wide"], "limits: 'wide' is not allowed"),
         "limits of two words": (["plane", run, "--limits", "range", "layer"], "limits: "),
         "one limit": (["plane", run, "--limits", "1"], "limits: [1.0] is not allowed"),
@@ -363,6 +364,8 @@ def wrong(folder):
         "half a bin": (["plane", run, "--n-bins", "2.5"], "invalid int value: '2.5'"),
         "no width": (["plane", run, "--width", "0"], "width: 0.0 is not allowed"),
         "no variance": (["plane", run, "--variance", "nan"], "variance: nan is not allowed"),
+        "no neighbour": (["plane", run, "--k", "0"], "k: 0 is not allowed"),
+        "null of neighbours": (["plane", run, "--estimator", "ksg", "--null", "5"], "null: 5"),
         "variance of bins": (["plane", run, "--estimator", "binning", "--variance", "1"], "varia"),
         "unknown samples": (["plane", run, "--samples", "some"], "invalid choice: 'some'"),
         "no place": (["plane", run, "--out", folder / "no" / "where.csv"], "directory"),

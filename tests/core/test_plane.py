@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibcore.estimators import ESTIMATORS, KDE, Binning, Gaussian, Renyi, Sampling
+from ibcore.estimators import ESTIMATORS, KDE, KSG, Binning, Gaussian, Renyi, Sampling
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
     activation_range,
@@ -35,12 +35,14 @@ def digits(**training):
 
 def by_hand(run, estimator, samples="all"):
     """The plane with loops, a network and a layer at a time."""
-    rows = []
+    rows, x = [], run.dataset.x.reshape(len(run.dataset.x), -1)
     for k, epoch in enumerate(run.epochs):
         for layer, t in enumerate(run.activations(k, samples), start=1):
             for r in np.flatnonzero(run.sound(k)):
-                y = run.labels(samples)
-                found = estimator.information(t[r], y if samples == "all" else y[r])
+                y, of_x = run.labels(samples), {}
+                if getattr(estimator, "needs_inputs", False):
+                    of_x["inputs"] = x if samples == "all" else x[run.sample_index(samples)[r]]
+                found = estimator.information(t[r], y if samples == "all" else y[r], **of_x)
                 row = {"epoch": epoch, "layer": layer, "replicate": r} | vars(found)
                 rows.append({name: value for name, value in row.items() if value is not None})
     return pd.DataFrame(rows)
@@ -72,6 +74,7 @@ def test_the_plane_is_the_estimator_on_every_layer_and_network(samples, resample
         (Sampling(0.05), [*KEYS, "i_xt", "i_ty", "i_xt_se", "i_ty_se", "saturated"]),
         (Gaussian(0.05), [*KEYS, "i_xt", "i_ty", "saturated"]),
         (Renyi(), BINNED),
+        (KSG(2, rows=50), [*KEYS, "i_xt", "i_ty", "saturated"]),
     ],
 )
 def test_other_estimators_serve_as_well(estimator, columns):
@@ -81,6 +84,16 @@ def test_other_estimators_serve_as_well(estimator, columns):
     assert_tables_agree(table, by_hand(run, estimator, "train"))
     assert table["layer"].unique().tolist() == [1, 2, 3]
     assert table["saturated"].dtype == bool
+
+
+@pytest.mark.parametrize("samples", ["all", "train"])
+def test_points_go_with_the_activations_of_their_replicate(samples):
+    """Each replicate has its own samples, and the first is lost on the way."""
+    run = diverged(trained(tiny(SMALL, checkpoints=3, resample_split=True)), 0, 2)
+    table = information_plane(run, KSG(rows=60), samples=samples)
+    assert_tables_agree(table, by_hand(run, KSG(rows=60), samples))
+    assert run.inputs(samples).ndim == (2 if samples == "all" else 3)
+    assert 0 < (table["replicate"] == 0).sum() < (table["replicate"] == 1).sum()
 
 
 def test_soft_labels_are_used_where_they_are_known():
@@ -104,6 +117,7 @@ def test_soft_labels_are_used_where_they_are_known():
         (Sampling(), (0.1, 0.01)),
         (Gaussian(), (0.1, 0.01)),
         (Renyi(), (2, 0.75)),
+        (KSG(rows=50), (1, 4)),
     ],
 )
 def test_curves_at_a_value_are_the_plane_at_that_value(estimator, values):

@@ -8,7 +8,13 @@ from scipy.stats import norm
 from ibcore.estimators import KDE, Binning
 from ibcore.experiment import FieldError
 from ibcore.theory import TRUTHS, formulas
-from ibcore.theory.truths import symmetric_channel, tanh_of_gaussian, two_points, uniform_grid
+from ibcore.theory.truths import (
+    gaussian_pair,
+    symmetric_channel,
+    tanh_of_gaussian,
+    two_points,
+    uniform_grid,
+)
 from tests.core.test_architecture import ROOT, imports
 
 TOGETHER = pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
@@ -33,6 +39,8 @@ PUBLISHED = {
     "symmetric-channel": 0.5310,
     "shuffled-labels": 0,
     "gaussian-noise": 1.7297,
+    "gaussian-pair-0.5": 0.2075,
+    "gaussian-pair-0.9": 1.1980,
 }
 PUBLISHED_BOUNDS = {
     "two-points-1": (0.3161, 0.8169),
@@ -144,6 +152,16 @@ def test_the_sign_of_a_gaussian_by_its_joint_density(variance):
     terms = [p * np.log2(np.maximum(p, 1e-300) / (0.5 * p_z)) for p in (above, below)]
     expected = np.sum(terms) * (z[1] - z[0])
     assert formulas.gaussian_sign_information(variance) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("rho", [0.1, 0.5, 0.9, 0.99])
+def test_a_gaussian_pair_by_its_correlation(rho):
+    """I = -log2(1 - rho^2) / 2 where rho T~ is the mean of X; T~ has variance 1."""
+    truth = gaussian_pair(rho)
+    assert truth.value == pytest.approx(-0.5 * np.log2(1 - rho**2), abs=1e-12)
+    t, y, _ = truth.sample(20_000, 1)
+    assert t.var() + truth.variance == pytest.approx(1, abs=0.04)
+    np.testing.assert_array_equal(y, t[:, 0] > 0)
 
 
 @pytest.mark.parametrize("w", [0.3, 1.0, 5.0, 20.0])
@@ -277,6 +295,9 @@ def test_names_and_texts(truth):
         lambda: symmetric_channel(1.1),
         lambda: symmetric_channel(np.nan),
         lambda: uniform_grid(0),
+        lambda: gaussian_pair(0.0),
+        lambda: gaussian_pair(1.0),
+        lambda: gaussian_pair(np.nan),
     ],
 )
 def test_settings_without_a_known_value_are_refused(ask):
