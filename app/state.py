@@ -401,32 +401,42 @@ def _text(value: object) -> str:
 
 def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
     """The command that makes this run and its plane again."""
-    preset, changes = nearest(experiment)
-    return " ".join(
-        [
-            "python -m ibcore run",
-            preset.name,
-            *(f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items()),
-            *_estimator_words(estimator),
-            *(() if samples == "all" else (f"--samples {samples}",)),
-            "--out out",
-        ]
-    )
+    seen = _seen_words(estimator, samples)
+    return " ".join([*_run_words(experiment), *seen, "--out out"])
 
 
 def probe_command(experiment: Experiment, probe: Probe, definition: str | None = None) -> str:
     """The commands that make this run and the probe's table again."""
-    preset, changes = nearest(experiment)
-    words = [
-        "python -m ibcore run",
-        preset.name,
-        *(f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items()),
-        "--out out && python -m ibcore probe out/run.npz",
-        probe.family,
-    ]
     given = vars(probe) | {"definition": definition}
     options = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
-    return " ".join([*words, *(f"--{name} {_text(value)}" for name, value in options.items())])
+    words = (f"--{name} {_text(value)}" for name, value in options.items())
+    return _of_run(experiment, "probe", probe.family, *words)
+
+
+def verdict_command(experiment: Experiment, estimator: Estimator, samples: str) -> str:
+    """The commands that make this run and its verdicts on the whole ladder again."""
+    return _of_run(experiment, "verdicts", *_seen_words(estimator, samples))
+
+
+def sizes_command(experiment: Experiment, estimator: Estimator, samples: str, epoch: int) -> str:
+    """The commands that make this run and its information against N again."""
+    return _of_run(experiment, "sizes", f"--epoch {epoch}", *_seen_words(estimator, samples))
+
+
+def _of_run(experiment: Experiment, command: str, *words: str) -> str:
+    """The command that makes the run, and one that takes its file."""
+    second = f"--out out && python -m ibcore {command} out/run.npz"
+    return " ".join([*_run_words(experiment), second, *words])
+
+
+def _run_words(experiment: Experiment) -> list[str]:
+    preset, changes = nearest(experiment)
+    settings = (f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items())
+    return ["python -m ibcore run", preset.name, *settings]
+
+
+def _seen_words(estimator: Estimator, samples: str) -> list[str]:
+    return [*_estimator_words(estimator), *(() if samples == "all" else (f"--samples {samples}",))]
 
 
 def chained(commands: list[str]) -> str:

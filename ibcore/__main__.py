@@ -21,6 +21,7 @@ from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
 from ibcore.tasks import SOURCES, fetch, load
 from ibcore.training import Progress
+from ibcore.verdicts import verdict_map
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     plane.add_argument("--out", type=Path, metavar="FILE.csv")
     _add_estimator(plane)
     plane.set_defaults(command=_plane)
+
+    verdicts = commands.add_parser(
+        "verdicts", help="whether each layer compresses, at every value of an estimator, as CSV"
+    )
+    verdicts.add_argument("run", type=Path, metavar="RUN.npz")
+    verdicts.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_estimator(verdicts)
+    verdicts.set_defaults(command=_verdicts)
+
+    sizes = commands.add_parser("sizes", help="information against the number of samples, as CSV")
+    sizes.add_argument("run", type=Path, metavar="RUN.npz")
+    sizes.add_argument("--epoch", type=int, help="a recorded one; the last if left out")
+    sizes.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_estimator(sizes)
+    sizes.set_defaults(command=_sizes)
 
     probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
     probe.add_argument("run", type=Path, metavar="RUN.npz")
@@ -205,6 +221,35 @@ def _plane(options: argparse.Namespace) -> int:
 
 def _write_plane(run: Run, estimator: Estimator, samples: str, out) -> None:
     information_plane(run, estimator, samples=samples).to_csv(out, index=False)
+
+
+def _verdicts(options: argparse.Namespace) -> int:
+    run = Run.load(options.run)
+    estimator = _estimator(options, [default_estimator(run.experiment)])
+    values = estimator.default_ladder
+    with tqdm(total=len(run.epochs), unit="checkpoint") as bar:
+        table = Store().curves(
+            run,
+            estimator,
+            values,
+            samples=options.samples,
+            progress=lambda done, _: bar.update(done - bar.n),
+        )
+    verdict_map(table, estimator.parameter).to_csv(options.out or sys.stdout, index=False)
+    return 0
+
+
+def _sizes(options: argparse.Namespace) -> int:
+    run = Run.load(options.run)
+    estimator = _estimator(options, [default_estimator(run.experiment)])
+    epochs = run.epochs.tolist()
+    epoch = epochs[-1] if options.epoch is None else options.epoch
+    if epoch not in epochs:
+        raise FieldError("epoch", epoch, "a recorded one: " + ", ".join(map(str, epochs)))
+    k = epochs.index(epoch)
+    table = Store().sample_sizes(run, k, estimator, samples=options.samples)
+    table.to_csv(options.out or sys.stdout, index=False)
+    return 0
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -122,7 +122,8 @@ def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFram
     st.vega_lite_chart(
         spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
     )
-    exports(figure, shown.run, state.reproduction(shown.run.experiment, estimator, samples))
+    command = state.sizes_command(shown.run.experiment, estimator, samples, epoch)
+    exports(figure, shown.run, command)
 
 
 def _badges(broken: pd.DataFrame) -> None:

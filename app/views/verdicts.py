@@ -15,7 +15,7 @@ from charts import EpochSettings, VerdictPanel, verdict_figure
 from describe import layer_names, plain
 from describe_verdicts import overall, summary
 from families import FAMILIES
-from ibcore import PRESETS, Binning, robustness
+from ibcore import PRESETS, Binning, Run, robustness
 from ibcore.estimators import Estimator
 from views.common import RULES, Figure, beyond_limits, body, exports, status, work_line
 
@@ -151,7 +151,6 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
         p.verdicts.rename(columns={p.parameter: "value"}).assign(map=p.title, parameter=p.parameter)
         for p in panels
     ]
-    estimator = state.estimator(state.current())
     figure = Figure(
         "verdict-map",
         lambda theme: verdict_figure(rows, replace(settings, theme=theme)),
@@ -174,8 +173,14 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
         " end by more than 0.05 bits, in 97.5 % of the resamples of the replicates and also when"
         " the maximum is chosen without the replicate it is measured in."
     )
-    samples = state.current()["samples"]
-    exports(figure, run, state.reproduction(run.experiment, estimator, samples))
+    exports(figure, run, state.chained(_commands(run)))
+
+
+def _commands(run: Run) -> list[str]:
+    """A command for the maps of the run on the screen by each estimator."""
+    settings = state.current()
+    estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
+    return [state.verdict_command(run.experiment, e, settings["samples"]) for e in estimators]
 
 
 def _names(panels: list[VerdictPanel], run) -> tuple[str, ...]:

@@ -147,3 +147,17 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
     parsed = parsed_estimator(options, default)
     assert state.of_estimator(parsed) == state.of_estimator(estimator)
     assert options.samples == "train"
+
+
+@pytest.mark.parametrize("estimator", [Binning(10, "range"), KDE(0.2), Renyi(1.5)])
+def test_the_commands_of_verdicts_and_sizes_make_the_same_estimator(estimator):
+    wanted = PRESETS["saxe-relu"].experiment
+    verdicts = state.verdict_command(wanted, estimator, "test")
+    sizes = state.sizes_command(wanted, estimator, "all", 100)
+    both = state.chained([verdicts, sizes]).split(" && ")
+    assert len(both) == 3
+    for command, samples in zip(both[1:], ("test", "all"), strict=True):
+        options = _parser().parse_args(shlex.split(command)[3:])
+        assert parsed_estimator(options, [Gaussian()]) == estimator
+        assert options.samples == samples
+    assert options.epoch == 100

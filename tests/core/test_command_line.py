@@ -15,12 +15,14 @@ import pytest
 from ibcore import __main__ as command_line
 from ibcore.estimators import KDE, KSG, Binning
 from ibcore.experiment import Experiment, Network, Task
-from ibcore.plane import information_plane
+from ibcore.plane import information_curves, information_plane
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
+from ibcore.store import Store
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import Source
+from ibcore.verdicts import verdict_map
 from tests.tasks.served import serving
 
 from .test_run import assert_same, tiny, trained
@@ -238,6 +240,23 @@ def test_probe_prints_what_a_run_answers(words, probe, tmp_path, capsys):
 def test_what_a_run_cannot_answer_is_one_line(words, message, tmp_path, refused):
     trained(tiny()).save(tmp_path / "run.npz")
     assert message in refused("probe", tmp_path / "run.npz", *words)
+
+
+def test_verdicts_and_sizes_are_those_of_the_package(tmp_path, capsys, refused):
+    run = trained(tiny(epochs=9, checkpoints=9, replicates=5))
+    run.save(tmp_path / "run.npz")
+    assert main("verdicts", tmp_path / "run.npz", "--limits", "range") == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    expected = verdict_map(information_curves(run, Binning(limits="range")), "n_bins")
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    words = ["sizes", tmp_path / "run.npz", "--n-bins", "5", "--samples", "train"]
+    assert main(*words, "--epoch", "3") == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    expected = Store().sample_sizes(run, run.epochs.tolist().index(3), Binning(5), samples="train")
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    assert "epoch: 77 is not allowed; use a recorded one: 0, 1, " in refused(
+        *words, "--epoch", "77"
+    )
 
 
 def test_presets_are_listed_and_printed(capsys):
