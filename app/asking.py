@@ -1,6 +1,7 @@
-"""Asking a worker about the run on the screen."""
+"""Asking a worker, mostly about the run on the screen."""
 
 import time
+from collections.abc import Callable
 
 import jobs
 from runs import Shown, as_json, notices, store
@@ -10,11 +11,22 @@ UNSEEN_SECONDS = 10.0
 
 
 def ask(shown: Shown, key: str, request: dict, unkept: str) -> jobs.Job | None:
+    """`worker` at a request about the run on the screen.
+
+    None where the run cannot be handed to a worker, because no file can be written.
+    """
+    try:
+        return worker(key, lambda: request | _of(shown), unkept)
+    except OSError as error:
+        notices().append(f"cache: the run cannot be handed to a worker ({error})")
+        return None
+
+
+def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
     """The worker at that request: the one at work, the one that failed, or a new one.
 
     `key` begins with the kind of the work, of which one is done at a time; `unkept`
-    says what is wrong where a worker is done and the cache has nothing. None where
-    the run cannot be handed to a worker, because no file can be written.
+    says what is wrong where a worker is done and the cache has nothing.
     """
     job = jobs.registry().get(key)
     if job is not None and not job.retired:
@@ -24,11 +36,7 @@ def ask(shown: Shown, key: str, request: dict, unkept: str) -> jobs.Job | None:
         if job.active or job.state == "failed" or job.cancelled:
             return job
     jobs.registry().retire_unseen(key.split(" ")[0] + " ", UNSEEN_SECONDS)
-    try:
-        return jobs.registry().start(key, request | _of(shown))
-    except OSError as error:
-        notices().append(f"cache: the run cannot be handed to a worker ({error})")
-        return None
+    return jobs.registry().start(key, request())
 
 
 def _of(shown: Shown) -> dict:

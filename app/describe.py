@@ -67,8 +67,13 @@ def caption(run: Run, seen: str, command: str) -> list[str]:
     return [
         experiment_line(run.experiment),
         f"{seen}.{reached}{diverged}",
-        f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}",
+        versions(command),
     ]
+
+
+def versions(command: str) -> str:
+    """What made a figure, and how to make it again."""
+    return f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}"
 
 
 def spread(run: Run) -> str:

@@ -15,6 +15,7 @@ page = st.navigation(
         st.Page("views/plane.py", title="Information plane", default=True),
         st.Page("views/sensitivity.py", title="Sensitivity"),
         st.Page("views/verdicts.py", title="Verdict map"),
+        st.Page("views/trials.py", title="Estimators on trial"),
         st.Page("views/gradients.py", title="Gradient phases"),
         st.Page("views/guide.py", title="Guide"),
     ],

@@ -37,8 +37,11 @@ from ibcore.experiment import (
 from ibcore.presets import PRESETS, Preset, nearest
 from ibcore.probes import PROTOCOLS, Probe
 from ibcore.run import SAMPLES
+from ibcore.theory import TRUTHS
+from ibcore.theory.three_neurons import MEASURES, SLIDER_GAINS
 
 FIRST_PRESET = "original-code"
+EVEN_BINS = (2, 4, 6, 8, 10, 14, 20, 30, 40, 50, 70, 100)
 LIMIT_RULES = ("fixed", "range", "layer", "rank", "width")
 
 
@@ -141,7 +144,33 @@ PROBE_DEFAULTS = {
 VERDICT_DEFAULTS = {"versus": "saxe-relu", "maps": ["binning", "kde"]}
 """The verdict map: the run beside the current one, and the estimators that judge both."""
 
+TRIAL_DEFAULTS = {
+    "case": "cube-12",
+    "tn": 4096,
+    "tseeds": 10,
+    "tshow": "error",
+    "ttab": "cases",
+    "cut": "width",
+    "cutbins": 30,
+    "cutvar": 0.01,
+    "gain": 1.0,
+    "slope": 5.0,
+    "slopebins": 30,
+}
+"""Estimators on trial: case, samples and seeds; the three neurons' bins, gain w and slope a."""
+
 CHOICES = {
+    "case": tuple(TRUTHS),
+    "tn": tuple(2**k for k in range(6, 15)),
+    "tseeds": (1, 2, 3, 5, 10, 20),
+    "tshow": ("error", "estimate", "time"),
+    "ttab": ("cases", "neurons"),
+    "cut": MEASURES,
+    "cutbins": EVEN_BINS,
+    "slopebins": EVEN_BINS,
+    "cutvar": (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+    "gain": SLIDER_GAINS,
+    "slope": SLIDER_GAINS,
     "versus": ("none", "original-code", "saxe-tanh", "saxe-relu"),
     "est": tuple(FAMILIES),
     "maps": tuple(FAMILIES),
@@ -167,7 +196,7 @@ def defaults() -> dict[str, object]:
 def of_preset(preset: Preset) -> dict[str, object]:
     """The settings that show the preset's experiment as its source looked at it."""
     probe = of_probe(preset.probe) | {"def": preset.definition}
-    estimator = of_estimator(preset.estimator) | VERDICT_DEFAULTS
+    estimator = of_estimator(preset.estimator) | VERDICT_DEFAULTS | TRIAL_DEFAULTS
     return of_experiment(preset.experiment) | estimator | probe
 
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m ibcore run | plane | probe | fetch | presets`."""
+"""The command line: `python -m ibcore run | plane | probe | trials | fetch | presets`."""
 
 import argparse
 import signal
@@ -20,7 +20,9 @@ from ibcore.probes import from_dict as probe_from_dict
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
 from ibcore.tasks import SOURCES, fetch, load
+from ibcore.theory import TRUTHS, named_truths
 from ibcore.training import Progress
+from ibcore.trials import CONTENDERS, plan, seeds
 from ibcore.verdicts import verdict_map
 
 
@@ -93,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--virtual-rate", type=float)
     probe.add_argument("--out", type=Path, metavar="FILE.csv")
     probe.set_defaults(command=_probe)
+
+    trials = commands.add_parser("trials", help="estimators beside known information, as CSV")
+    trials.add_argument("--n", type=int, default=4096, metavar="SAMPLES")
+    trials.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
+    trials.add_argument("--case", action="append", dest="cases", metavar="CASE")
+    trials.add_argument("--out", type=Path, metavar="FILE.csv")
+    trials.set_defaults(command=_trials)
 
     data = commands.add_parser("fetch", help="download the data of a task, once")
     data.add_argument("task", help="one of " + ", ".join(SOURCES))
@@ -278,6 +287,16 @@ def _fetch(options: argparse.Namespace) -> int:
 
         fetch(options.task, progress=progress)
     print(SOURCES[options.task].folder)
+    return 0
+
+
+def _trials(options: argparse.Namespace) -> int:
+    """Every estimator of `CONTENDERS` on the cases named, or on all."""
+    truths = named_truths(options.cases or list(TRUTHS))
+    questions = plan(truths, CONTENDERS, options.n, seeds(options.seeds))
+    with tqdm(total=len(questions), unit="answer") as bar:
+        table = Store().tried(questions, progress=lambda *_: bar.update())
+    table.to_csv(options.out or sys.stdout, index=False)
     return 0
 
 

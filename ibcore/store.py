@@ -36,6 +36,7 @@ from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
+from ibcore.trials import Trial, in_turn, table
 
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""
@@ -45,6 +46,9 @@ RUNS = FORMAT + 1
 
 PROBED = 2
 """Version of what probes say of a run: a part of the name of every cached answer."""
+
+TRIED = 1
+"""Version of what estimators and cases say on trial: a part of the name of every cached row."""
 
 STATE_SECONDS = 4.0
 """A killed training loses about this much; writing the state more often costs speed."""
@@ -367,6 +371,28 @@ class Store:
             for n in subsample_sizes(run.n_samples(samples))
         ]
 
+    def tried(
+        self,
+        questions: Sequence[Trial],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> pd.DataFrame:
+        """`ibcore.trials.trials`, cached question by question (see `ibcore.trials.plan`)."""
+        return in_turn(questions, self.trial, progress, should_stop)
+
+    def known_tried(self, questions: Sequence[Trial]) -> pd.DataFrame:
+        """The rows of the questions that are answered already, wherever in the plan they are."""
+        return table([self.trial(question) for question in questions if self.has_trial(question)])
+
+    def has_trial(self, question: Trial) -> bool:
+        """Whether the answer is in the cache."""
+        return self._has("trial", _trial_key(question))
+
+    def trial(self, question: Trial) -> dict:
+        """`Trial.row`, cached."""
+        return self._get("trial", _trial_key(question), question.row)
+
     def export_curves(
         self,
         folder: Path | str,
@@ -423,7 +449,7 @@ def _refuse() -> None:
 
 def _version(kind: str) -> int:
     versions = dict.fromkeys(("curves", "range", "sizes"), ESTIMATES)
-    versions |= {"probe": PROBED, "run": RUNS}
+    versions |= {"probe": PROBED, "run": RUNS, "trial": TRIED}
     return versions[kind]
 
 
@@ -467,6 +493,12 @@ def _curves_key(
 def _probe_key(run: Run, k: int, probe: Probe) -> str:
     # The experiment too: it splits the samples and orders them into minibatches.
     return _digest(run.checkpoint_keys[k], run.along_key(k), repr(probe), run.experiment.key)
+
+
+def _trial_key(question: Trial) -> str:
+    truth = question.truth
+    known = truth.name, truth.label, repr(truth.value)
+    return _digest(*known, repr(question.estimator), str(question.n), str(question.seed))
 
 
 def _range_key(run: Run, samples: str) -> str:

@@ -9,8 +9,10 @@ The first line on stdin is the request, as JSON:
     {"job": "sizes", "experiment": {...} or "run": PATH, "epoch": 100,
      "estimator": {...}, "samples": "all"}
     {"job": "fetch", "task": "mnist"}
+    {"job": "trials", "cases": [...], "estimators": [...], "n": 4096, "seeds": 10}
 
-`device` and `samples` may be left out; above are their defaults.
+`device` and `samples` may be left out; above are their defaults. `cases` are names of
+TRUTHS, and so many `seeds` count from 0.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
 `error`. Closing stdin cancels: what was computed is kept in the store, and the
@@ -35,7 +37,9 @@ from ibcore.experiment import Experiment, FieldError
 from ibcore.run import Run
 from ibcore.store import Store
 from ibcore.tasks import fetch
+from ibcore.theory import named_truths
 from ibcore.training import Progress
+from ibcore.trials import plan, seeds
 
 FETCH_SECONDS = 0.1
 """Between two words about a download, of which pieces come much faster."""
@@ -187,6 +191,17 @@ def _fetch(request: dict, store: Store, emit, should_stop) -> dict:
     return {"complete": complete}
 
 
+def _trials(request: dict, store: Store, emit, should_stop) -> dict:
+    truths = named_truths(_part(request, "cases", list))
+    estimators = [from_dict(content) for content in _part(request, "estimators", list)]
+    count = seeds(_part(request, "seeds", int))
+    questions = plan(truths, estimators, _part(request, "n", int), count)
+    missing = [question for question in questions if not store.has_trial(question)]
+    if not missing:
+        return {"complete": True}
+    return _in_turn(emit, partial(store.tried, missing), should_stop)
+
+
 def _experiment(request: dict) -> Experiment:
     return Experiment.from_json(json.dumps(_part(request, "experiment", dict)))
 
@@ -200,7 +215,14 @@ def _requested_run(request: dict, store: Store) -> Run:
     return run
 
 
-JOBS = {"train": _train, "curves": _curves, "probe": _probe, "sizes": _sizes, "fetch": _fetch}
+JOBS = {
+    "train": _train,
+    "curves": _curves,
+    "probe": _probe,
+    "sizes": _sizes,
+    "fetch": _fetch,
+    "trials": _trials,
+}
 
 if __name__ == "__main__":
     main()

@@ -9,11 +9,15 @@ from charts.heat import heat_map
 from charts.loss_change import loss_change_figure
 from charts.multiples import small_multiples
 from charts.network import network_drawing
+from charts.neurons import gain_figure, squash_figure
 from charts.sample_size import sample_size_figure
 from charts.settings import PlaneSettings
 from charts.spec import plain
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
+from charts.trial_map import trial_map
+from charts.trial_settings import TrialSettings
+from charts.trials import trial_figure
 from charts.verdicts import VerdictPanel, verdict_figure, verdict_words
 from charts.weights import weights_figure
 
@@ -21,8 +25,10 @@ __all__ = [
     "THEMES",
     "EpochSettings",
     "PlaneSettings",
+    "TrialSettings",
     "VerdictPanel",
     "definitions_figure",
+    "gain_figure",
     "gradient_figure",
     "heat_map",
     "history_mean",
@@ -33,6 +39,9 @@ __all__ = [
     "plane_figure",
     "sample_size_figure",
     "small_multiples",
+    "squash_figure",
+    "trial_figure",
+    "trial_map",
     "verdict_figure",
     "verdict_words",
     "weights_figure",

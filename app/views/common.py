@@ -56,9 +56,7 @@ def body(draw) -> None:
 
 def status(shown: Shown) -> jobs.Job | None:
     """Say where the run is from and how its training stands; its job, if there is one."""
-    for refused in st.session_state.get("refused", []):
-        st.warning(f"The link: {plain(refused)}")
-    _notices()
+    notes()
     job = None
     if shown.wanted is not None:
         job = jobs.registry().get(runs.training_key(shown.wanted))
@@ -83,8 +81,13 @@ def _follow(job: jobs.Job | None) -> None:
         st.rerun(scope="app")
 
 
-def _notices() -> None:
-    """What the store had to say; another session may take it first."""
+def notes() -> None:
+    """What was wrong with the link, and what the store had to say.
+
+    Another session may take the store's words first.
+    """
+    for refused in st.session_state.get("refused", []):
+        st.warning(f"The link: {plain(refused)}")
     with contextlib.suppress(IndexError):
         while True:
             st.toast(plain(runs.notices().popleft()))
@@ -306,21 +309,43 @@ class Figure:
     more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Handout:
+    """What goes out with a figure: the stem of its file names, its caption, the command.
+
+    `command` makes `what` again; `files` are offered beside the figure's own.
+    """
+
+    stem: str
+    caption: list[str]
+    command: str
+    what: str = "this table"
+    files: dict[str, tuple] = field(default_factory=dict)
+
+
 def exports(figure: Figure, run: Run, command: str) -> None:
     """Buttons that hand out the figure, its table, the run and the experiment.
 
-    `command` makes the run and the table again. The buttons are drawn when the box
-    is opened, and files are made when one is pressed.
+    `command` makes the run and the table again.
+    """
+    lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
+    hand_out(figure, Handout(stem, lines, command, "the run and this table", _run_files(run)))
+
+
+def hand_out(figure: Figure, handout: Handout) -> None:
+    """Buttons that hand out the figure, its table and the files of the handout.
+
+    The buttons are drawn when the box is opened, and files are made when one is pressed.
     """
     box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
     if box.open:
         with box:
-            _export_buttons(figure, run, command)
+            _export_buttons(figure, handout)
 
 
-def _export_buttons(figure: Figure, run: Run, command: str) -> None:
-    lines = caption(run, figure.seen, command)
-    files = _files(figure, run, lines)
+def _export_buttons(figure: Figure, handout: Handout) -> None:
+    lines = handout.caption
+    files = _files(figure, handout.stem, lines) | handout.files
     columns = st.columns(len(files))
     for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
         column.download_button(
@@ -335,17 +360,16 @@ def _export_buttons(figure: Figure, run: Run, command: str) -> None:
     st.caption("Figures carry this caption:")
     for line in lines:
         st.caption(plain(line))
-    st.caption("The command that makes the run and this table again:")
-    st.code(command, language="sh", wrap_lines=True)
+    st.caption(f"The command that makes {handout.what} again:")
+    st.code(handout.command, language="sh", wrap_lines=True)
 
 
 def _table_file(table: pd.DataFrame, name: str) -> tuple:
     return lambda: export.to_csv(table), f"{name}.csv", "text/csv"
 
 
-def _files(figure: Figure, run: Run, lines: list[str]) -> dict[str, tuple]:
+def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, tuple]:
     """How each file is made, its name and its kind, by the word on its button."""
-    name = f"{figure.name}-{run.key[:8]}"
     more = {
         word: _table_file(table, f"{name}-{word.lower()}") for word, table in figure.more.items()
     }
@@ -360,6 +384,11 @@ def _files(figure: Figure, run: Run, lines: list[str]) -> dict[str, tuple]:
         "HTML": (lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
         "CSV": (lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
         **more,
+    }
+
+
+def _run_files(run: Run) -> dict[str, tuple]:
+    return {
         "Run file": (run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
         "Experiment": (
             lambda: run.experiment.to_json().encode(),

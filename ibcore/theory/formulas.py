@@ -104,18 +104,6 @@ def gaussian_sign_information(variance: float) -> float:
     return 1 - gaussian_mean(doubt) / math.log(2)
 
 
-def binned_tanh_probabilities(w: float, n_bins: int) -> np.ndarray:
-    """The shares (n_bins,) of tanh(wX), X ~ N(0, 1), in equal bins on [-1, 1].
-
-    Bin [a, b) holds Phi(artanh(b) / w) - Phi(artanh(a) / w), the outer edges being at
-    -infinity and infinity. Raises FieldError for w that is not above 0.
-    """
-    if not w > 0:
-        raise FieldError("w", w, "a number above 0")
-    inner = np.arctanh(2 * np.arange(1, n_bins) / n_bins - 1) / w
-    return np.diff(ndtr(inner), prepend=0.0, append=1.0)
-
-
 def _gaussian_grid() -> tuple[np.ndarray, np.ndarray]:
     z = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
     weights = np.exp(-z * z / 2)

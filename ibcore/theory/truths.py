@@ -7,13 +7,14 @@ information of T after binning, or after Gaussian noise. Values are computed by
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ibcore.experiment import FieldError
 from ibcore.theory import formulas
+from ibcore.theory.three_neurons import tanh_in_bins
 
 MAX_SAMPLES = 10_000_000
 
@@ -77,10 +78,15 @@ class Truth:
         x is None where all inputs count as different.
         Raises FieldError for n that is not a whole number from 1 to 10 million.
         """
-        whole = isinstance(n, numbers.Integral) and not isinstance(n, bool)
-        if not whole or not 1 <= n <= MAX_SAMPLES:
-            raise FieldError("n", n, f"a whole number from 1 to {MAX_SAMPLES}")
+        check_samples(n)
         return self.draw(int(n), np.random.default_rng(seed))
+
+
+def check_samples(n: object) -> None:
+    """Raises FieldError for a number of samples that is not a whole one from 1 to 10 million."""
+    whole = isinstance(n, numbers.Integral) and not isinstance(n, bool)
+    if not whole or not 1 <= n <= MAX_SAMPLES:
+        raise FieldError("n", n, f"a whole number from 1 to {MAX_SAMPLES}")
 
 
 def distinct_rows() -> Truth:
@@ -239,7 +245,7 @@ def tanh_of_gaussian(w: float, n_bins: int = 30) -> Truth:
         x = generator.standard_normal(n)
         return np.tanh(w * x)[:, None], (x > 0).astype(np.int64), None
 
-    p = formulas.binned_tanh_probabilities(w, n_bins)
+    p = tanh_in_bins(w, n_bins)
     side = np.eye(2)[(np.arange(n_bins) >= n_bins // 2).astype(int)]
     return Truth(
         name=f"tanh-{w:g}",
@@ -399,3 +405,11 @@ TRUTHS: dict[str, Truth] = {
     )
 }
 """The cases by name."""
+
+
+def named_truths(names: Sequence[object]) -> list[Truth]:
+    """The cases of those names, in their order; FieldError for a name that none has."""
+    for name in names:
+        if not isinstance(name, str) or name not in TRUTHS:
+            raise FieldError("case", name, "one of " + ", ".join(TRUTHS))
+    return [TRUTHS[name] for name in names]

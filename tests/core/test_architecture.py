@@ -19,6 +19,7 @@ ORDER = (
     "sample_size",
     "phases",
     "theory",
+    "trials",
     "tables",
     "verdicts",
     "probes",

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from ibcore.estimators import KDE, Binning
 from ibcore.experiment import FieldError
 from ibcore.theory import TRUTHS, formulas
+from ibcore.theory.three_neurons import tanh_in_bins
 from ibcore.theory.truths import (
     gaussian_pair,
     symmetric_channel,
@@ -167,7 +168,7 @@ def test_a_gaussian_pair_by_its_correlation(rho):
 @pytest.mark.parametrize("w", [0.3, 1.0, 5.0, 20.0])
 def test_bins_of_a_tanh_by_its_density(w):
     """p(t) = phi(artanh(t) / w) / (w (1 - t^2)), integrated over an inner bin; all add up to 1."""
-    p = formulas.binned_tanh_probabilities(w, 30)
+    p = tanh_in_bins(w, 30)
     assert p.sum() == pytest.approx(1, abs=1e-14)
     np.testing.assert_allclose(p, p[::-1], atol=1e-15)
     for b in (1, 9, 15):
