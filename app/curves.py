@@ -9,10 +9,10 @@ import streamlit as st
 import jobs
 from asking import ask
 from ibcore import Run
-from ibcore.estimators import Binning, Estimator, Gaussian, to_dict
+from ibcore.estimators import Binning, Estimator, Gaussian, Quantised, to_dict
 from runs import Shown, store
 
-QUICK = (Binning, Gaussian)
+QUICK = (Binning, Gaussian, Quantised)
 """Estimators that a page need not leave to a worker."""
 
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0

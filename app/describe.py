@@ -8,7 +8,7 @@ import torch
 
 from charts import PlaneSettings
 from families import definition
-from ibcore import Experiment, Run
+from ibcore import Experiment, Network, Run
 from ibcore.estimators import Estimator
 from ibcore.tasks import Dataset
 
@@ -34,9 +34,18 @@ def experiment_line(experiment: Experiment) -> str:
     if task.gamma is not None:
         data += f", soft labels with γ = {task.gamma:g}"
     return (
-        f"Task {data}. Network {network.layers}, {network.activation}, init {network.init},"
+        f"Task {data}. Network {network.layers}, {activation_words(network)}, init {network.init},"
         f" {network.output} output. {training_words(experiment)}."
     )
+
+
+def activation_words(network: Network) -> str:
+    """The activation, and the grid it is rounded to where there is one."""
+    if network.bits is None:
+        return network.activation
+    low, high = network.limits
+    bits = "1 bit" if network.bits == 1 else f"{network.bits} bits"
+    return f"{network.activation} rounded to {bits} on [{low:g}, {high:g}]"
 
 
 def training_words(experiment: Experiment) -> str:

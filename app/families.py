@@ -6,7 +6,17 @@ A new estimator needs one entry in FAMILIES, and one in SLIDERS for a new parame
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ibcore.estimators import KDE, KSG, Binning, Estimator, Gaussian, Renyi, Sampling, to_dict
+from ibcore.estimators import (
+    KDE,
+    KSG,
+    Binning,
+    Estimator,
+    Gaussian,
+    Quantised,
+    Renyi,
+    Sampling,
+    to_dict,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ SLIDERS = {
     "var": "Noise variance σ²",
     "alpha": "Order α",
     "k": "Neighbours k",
+    "levels": "Bits",
 }
 """What a slider is called, by the setting that it moves."""
 
@@ -94,6 +105,18 @@ def _of_renyi(estimator: Renyi, n: int) -> Sequence[str]:
         " ones by products of the entries. Beyond N = 1,000 orders other than 2 take 1,000 rows.",
         "**It is not Shannon information**: it depends on the width of the kernel (Scott's rule for"
         " each layer here), and differences of it need not obey the laws of mutual information.",
+    )
+
+
+def _of_quantised(estimator: Quantised, n: int) -> Sequence[str]:
+    return (
+        f"Quantised: every unit of T is rounded to the nearest of 2^{estimator.bits} ="
+        f" {2**estimator.bits:,} even levels on the range of its activation ([0, 1] for the"
+        " output); I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n over the counts n of distinct rows,"
+        f" N = {n:,}, and I(T;Y) = H(T) + H(Y) − H(T,Y).",
+        "For a network trained on a grid of as many bits or fewer, rounding changes nothing: the"
+        " values are **exact**, with no choice of an estimator left. For any other network they"
+        " are those of a **rounded** copy.",
     )
 
 
@@ -164,5 +187,6 @@ FAMILIES = {
     "gaussian": Family("Gaussian", "Gaussian with noise", "var", _of_gaussian),
     "renyi": Family("Rényi", "Matrix-based Rényi, not Shannon", "alpha", _of_renyi),
     "ksg": Family("KSG (diagnostic)", "Nearest neighbours (KSG, Ross), a diagnostic", "k", _of_ksg),
+    "quantised": Family("Quantised", "Counting on a grid", "levels", _of_quantised),
 }
 """By the names of ESTIMATORS."""

@@ -25,6 +25,7 @@ LABELS = {
     "path": "Folder or file",
     "layers": "Hidden layers",
     "act": "Activation",
+    "bits": "Precision",
     "init": "Initialisation",
     "out": "Output",
     "opt": "Optimiser",
@@ -43,6 +44,8 @@ HELP = {
     "gamma": "Empty for the deterministic labels; 54.48 leaves I(X;Y) at 0.99 bits.",
     "path": "idx: a folder of IDX files; npz: a file with x and y.",
     "layers": "Widths joined by dashes, such as 10-7-5-4-3; the output layer is added.",
+    "bits": "float, or bits: activations are rounded to 2^bits levels, in training too; for tanh,"
+    " softsign, hardtanh, sigmoid and relu, which is clipped at 6 then.",
     "init": "fan_in, fan_out: truncated normal, std 1/√fan; pytorch: the default of Linear.",
     "mode": "full: one step an epoch; mini: reshuffled minibatches; single: one example a step;"
     " parallel: the same initial weights, a fixed minibatch for each network.",
@@ -129,9 +132,10 @@ def _network_fields(wrong: dict, experiment: Experiment | None, sizes) -> None:
     left, right = st.columns(2)
     with left:
         _field("act", wrong)
-        _field("out", wrong)
-    with right:
         _field("init", wrong)
+    with right:
+        _field("bits", wrong)
+        _field("out", wrong)
 
 
 def _training_fields(settings: dict, wrong: dict) -> None:
@@ -155,8 +159,8 @@ def _training_fields(settings: dict, wrong: dict) -> None:
 def _field(key: str, wrong: dict[str, Exception]) -> None:
     """One widget, and what is wrong with it below it."""
     setting, label, hint = state.BY_KEY[key], LABELS[key], HELP.get(key)
-    if setting.kind == "choice":
-        st.selectbox(label, setting.choices, key=key, help=hint)
+    if setting.choices:
+        st.selectbox(label, setting.choices, key=key, help=hint, format_func=_choice_words)
     elif setting.kind == "flag":
         st.checkbox(label, key=key, help=hint)
     elif setting.kind == "whole":
@@ -165,6 +169,12 @@ def _field(key: str, wrong: dict[str, Exception]) -> None:
         st.text_input(label, key=key, help=hint)
     if key in wrong:
         st.markdown(f":red[{plain(wrong[key])}]")
+
+
+def _choice_words(choice: str) -> str:
+    if not choice.isdigit():
+        return choice
+    return "1 bit" if choice == "1" else f"{choice} bits"
 
 
 def _run_buttons(experiment: Experiment | None) -> None:

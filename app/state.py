@@ -30,6 +30,7 @@ from ibcore.experiment import (
     BATCH_MODES,
     FILE_TASKS,
     INIT_NAMES,
+    MAX_BITS,
     OPTIMIZER_NAMES,
     OUTPUT_NAMES,
     TASK_NAMES,
@@ -43,14 +44,17 @@ from ibcore.theory.three_neurons import MEASURES, SLIDER_GAINS
 FIRST_PRESET = "original-code"
 EVEN_BINS = (2, 4, 6, 8, 10, 14, 20, 30, 40, 50, 70, 100)
 LIMIT_RULES = ("fixed", "range", "layer", "rank", "width")
+FLOAT = "float"
+PRECISIONS = (FLOAT, *map(str, range(1, MAX_BITS + 1)))
+"""What the activations are: floating-point numbers, or levels of so many bits."""
 
 
 @dataclass(frozen=True)
 class Setting:
     """One field of the experiment: its key, its place, how it is typed and its choices.
 
-    `kind` is choice, whole, text, number or flag; a number is typed as text, so that
-    4e-4 can be written as such.
+    `kind` is choice, bits, whole, text, number or flag; a number is typed as text, so that
+    4e-4 can be written as such, and bits are one of `PRECISIONS`.
     """
 
     key: str
@@ -66,6 +70,8 @@ class Setting:
     def shown(self, experiment: Experiment) -> object:
         """The field's value as the widget shows it."""
         value = getattr(getattr(experiment, self.section), self.name)
+        if self.kind == "bits":
+            return FLOAT if value is None else str(value)
         if self.kind in ("number", "text"):
             return "" if value is None else value if self.kind == "text" else _text(value)
         return value
@@ -74,6 +80,8 @@ class Setting:
         """The widget's value as the field takes it; FieldError for text that is no number."""
         if self.kind == "text":
             return (shown or "").strip() or None
+        if self.kind == "bits":
+            return None if shown == FLOAT else int(shown)
         if self.kind != "number":
             return shown
         text = (shown or "").strip()
@@ -93,6 +101,7 @@ SETTINGS = (
     Setting("path", "task", "path", "text"),
     Setting("layers", "network", "layers", "text"),
     Setting("act", "network", "activation", "choice", ACTIVATION_NAMES),
+    Setting("bits", "network", "bits", "bits", PRECISIONS),
     Setting("init", "network", "init", "choice", INIT_NAMES),
     Setting("out", "network", "output", "choice", OUTPUT_NAMES),
     Setting("opt", "training", "optimizer", "choice", OPTIMIZER_NAMES),

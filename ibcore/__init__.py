@@ -15,6 +15,7 @@ from ibcore.estimators import (
     Binning,
     Gaussian,
     Information,
+    Quantised,
     Renyi,
     Sampling,
     tuned_variance,
@@ -29,7 +30,7 @@ from ibcore.experiment import (
     Training,
 )
 from ibcore.gradients import DEFINITIONS, GradientStats, gradient_stats
-from ibcore.plane import information_curves, information_plane
+from ibcore.plane import exactness, information_curves, information_plane
 from ibcore.presets import PRESETS
 from ibcore.probes import (
     PROBES,
@@ -66,6 +67,7 @@ __all__ = [
     "LossChangeProbe",
     "MissingData",
     "Network",
+    "Quantised",
     "Recording",
     "Renyi",
     "Run",
@@ -76,6 +78,7 @@ __all__ = [
     "Truth",
     "WeightProbe",
     "defined",
+    "exactness",
     "fetch",
     "gradient_events",
     "gradient_stats",

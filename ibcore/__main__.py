@@ -14,7 +14,13 @@ from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
 from ibcore.plane import information_plane
-from ibcore.presets import PRESETS, changed, default_estimator, parsed_changes
+from ibcore.presets import (
+    PRESETS,
+    changed,
+    default_binning,
+    default_estimator,
+    parsed_changes,
+)
 from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
 from ibcore.probes import from_dict as probe_from_dict
 from ibcore.run import SAMPLES, Run
@@ -116,24 +122,26 @@ def _parser() -> argparse.ArgumentParser:
 def _add_estimator(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "estimator",
-        "What is not said is the preset's; without one there are 30 bins, on [-1, 1] where the"
-        " activation stays there, else on the range of the run.",
+        "What is not said is the preset's; without one quantised networks are counted on their"
+        " own grid, and for others there are 30 bins, on [-1, 1] where the activation stays there,"
+        " else on the range of the run.",
     )
     group.add_argument("--estimator", choices=ESTIMATORS)
     group.add_argument("--n-bins", type=int)
-    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer | rank")
+    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer | rank | grid")
     group.add_argument("--correction", choices=CORRECTIONS)
     group.add_argument("--null", type=int, metavar="SHUFFLES")
     group.add_argument("--width", type=float)
     group.add_argument("--variance", type=float)
     group.add_argument("--alpha", type=float)
     group.add_argument("--k", type=int, metavar="NEIGHBOURS")
+    group.add_argument("--bits", type=int)
     group.add_argument("--samples", choices=SAMPLES, default="all")
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
     """The first of the defaults that is of the family asked for, with the given options."""
-    names = ("n_bins", "width", "variance", "alpha", "k", "correction", "null")
+    names = ("n_bins", "width", "variance", "alpha", "k", "bits", "correction", "null")
     given = {name: getattr(options, name) for name in names}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
@@ -143,26 +151,33 @@ def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Es
     return from_dict(next(d for d in described if d["family"] == family) | given)
 
 
+def _defaults(experiment: Experiment) -> list[Estimator]:
+    return [default_estimator(experiment), default_binning(experiment)]
+
+
 def _implied_family(given: dict) -> str | None:
     """The family that has the options that were given; binning has most of them."""
-    owners = {"variance": "kde", "alpha": "renyi", "k": "ksg"}
+    if given.get("limits") == "grid":
+        return "quantised"
+    owners = {"variance": "kde", "alpha": "renyi", "k": "ksg", "bits": "quantised"}
     owned = [family for name, family in owners.items() if name in given]
     return owned[0] if owned else "binning" if given else None
 
 
 def _limits(words: list[str] | None) -> str | list[float] | None:
-    if words is None or words in (["range"], ["layer"], ["rank"]):
+    if words is None or words in (["range"], ["layer"], ["rank"], ["grid"]):
         return words[0] if words else None
     try:
         return [float(word) for word in words]
     except ValueError:
-        raise FieldError("limits", " ".join(words), "two numbers, range, layer or rank") from None
+        allowed = "two numbers, range, layer, rank or grid"
+        raise FieldError("limits", " ".join(words), allowed) from None
 
 
 def _run(options: argparse.Namespace) -> int:
     experiment, defaults = _experiment(options.experiment)
     experiment = changed(experiment, parsed_changes(options.changes))
-    estimator = _estimator(options, [*defaults, default_estimator(experiment)])
+    estimator = _estimator(options, [*defaults, *_defaults(experiment)])
     _check_samples(experiment, options.samples)
     options.out.mkdir(parents=True, exist_ok=True)
     run = _train(experiment, options.device)
@@ -223,7 +238,7 @@ def _name_divergence(run: Run) -> None:
 
 def _plane(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
-    estimator = _estimator(options, [default_estimator(run.experiment)])
+    estimator = _estimator(options, _defaults(run.experiment))
     _write_plane(run, estimator, options.samples, options.out or sys.stdout)
     return 0
 
@@ -234,7 +249,7 @@ def _write_plane(run: Run, estimator: Estimator, samples: str, out) -> None:
 
 def _verdicts(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
-    estimator = _estimator(options, [default_estimator(run.experiment)])
+    estimator = _estimator(options, _defaults(run.experiment))
     values = estimator.default_ladder
     with tqdm(total=len(run.epochs), unit="checkpoint") as bar:
         table = Store().curves(
@@ -250,7 +265,7 @@ def _verdicts(options: argparse.Namespace) -> int:
 
 def _sizes(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
-    estimator = _estimator(options, [default_estimator(run.experiment)])
+    estimator = _estimator(options, _defaults(run.experiment))
     epochs = run.epochs.tolist()
     epoch = epochs[-1] if options.epoch is None else options.epoch
     if epoch not in epochs:

@@ -45,6 +45,19 @@ BATCH_MODES = ("full", "mini", "single", "parallel")
 
 MAX_WIDTH = 16_384
 MAX_LAYERS = 32
+MAX_BITS = 16
+
+GRIDS = {
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "relu": (0.0, 6.0),
+}
+"""The least and the greatest level of activations that can be quantised; relu is clipped at 6."""
+
+OUTPUT_GRID = (0.0, 1.0)
+"""The same for the probabilities of the output layer."""
 
 
 class FieldError(ValueError):
@@ -139,19 +152,37 @@ class Network:
     `sigmoid` unit where there are two. Initialisations: `fan_in` and `fan_out`
     draw from a normal truncated at two standard deviations, std 1/sqrt(fan_in)
     or 1/sqrt(fan_out), with zero biases; `pytorch` is the default of
-    `torch.nn.Linear`.
+    `torch.nn.Linear`. With `bits` every activation is rounded to the nearest of 2^bits
+    evenly spaced levels, the ends of its range in `GRIDS` among them, in training too;
+    None leaves them floating-point numbers.
     """
 
     layers: str = "10-7-5-4-3"
     activation: str = "tanh"
     init: str = "fan_in"
     output: str = "softmax"
+    bits: int | None = None
 
     def __post_init__(self):
         _set(self, "layers", _canonical_layers(self.layers))
         _choice(self, "activation", ACTIVATION_NAMES)
         _choice(self, "init", INIT_NAMES)
         _choice(self, "output", OUTPUT_NAMES)
+        self._check_bits()
+
+    def _check_bits(self) -> None:
+        if self.bits is None:
+            return
+        _integer(self, "bits", 1, MAX_BITS)
+        if self.activation not in GRIDS:
+            some = ", ".join(GRIDS)
+            raise FieldError("bits", self.bits, f"none: {self.activation} has no grid, {some} have")
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The least and the greatest value of a hidden unit; None where it has no such bounds."""
+        unbounded = self.bits is None and self.activation == "relu"
+        return None if unbounded else GRIDS.get(self.activation)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -254,7 +285,7 @@ class Experiment:
         Fields without influence on the result (the batch size of full-batch
         training, say) do not count; of the checkpoints those count that there are.
         """
-        parts = {"format": FORMAT} | asdict(self._canonical())
+        parts = self._canonical()._content()
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -271,7 +302,14 @@ class Experiment:
 
     def to_json(self) -> str:
         """Indented JSON, read back by `from_json` to an equal experiment."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=2)
+        return json.dumps(self._content(), indent=2)
+
+    def _content(self) -> dict:
+        content = {"format": FORMAT} | asdict(self)
+        if self.network.bits is None:
+            # Experiments of before there were bits keep their keys.
+            del content["network"]["bits"]
+        return content
 
     @classmethod
     def from_json(cls, text: str) -> "Experiment":

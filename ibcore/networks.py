@@ -3,6 +3,12 @@
 Every parameter carries a leading replicate axis and activations are kept
 feature-major, (R, D, N): one batched product per layer serves all replicates,
 and the samples, the longest axis, lie contiguous in memory.
+
+In a quantised network every activation is rounded to a grid as it is computed. The
+gradient goes straight through the rounding, as if that were the identity (Bengio,
+Leonard & Courville 2013, Estimating or propagating gradients through stochastic
+neurons for conditional computation): it is that of the activation, 0 where this is
+clipped.
 """
 
 import math
@@ -15,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ibcore.experiment import FieldError, Network
+from ibcore.experiment import GRIDS, OUTPUT_GRID, FieldError, Network
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -30,18 +36,23 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "hardtanh": F.hardtanh,
 }
 
+CLIPPED = ACTIVATIONS | {"relu": F.relu6}
+"""The activations of quantised networks, which stay within their `GRIDS`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
     """The parameters of R networks and what turns them into activations.
 
-    `weights[l]` is (R, D_out, D_in) and `biases[l]` is (R, D_out, 1).
+    `weights[l]` is (R, D_out, D_in) and `biases[l]` is (R, D_out, 1). `bits` is that
+    of the `Network`.
     """
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     activation: str
     output: str
+    bits: int | None = None
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -85,6 +96,7 @@ def initialise(
         biases=tuple(bias.unsqueeze(-1) for bias in stacked[1::2]),
         activation=network.activation,
         output=network.output,
+        bits=network.bits,
     )
 
 
@@ -130,7 +142,7 @@ INITIALISATIONS: dict[str, Callable[[int, int, torch.Generator], tuple[Tensor, T
 
 
 def logits(ensemble: Ensemble, x: Tensor) -> Tensor:
-    """The output layer before its softmax or sigmoid, (R, D_L, N).
+    """The output layer before its softmax or sigmoid, (R, D_L, N); it is never rounded.
 
     x is (R, D_0, N), or (D_0, N) where all replicates see the same samples.
     """
@@ -140,16 +152,38 @@ def logits(ensemble: Ensemble, x: Tensor) -> Tensor:
 def forward(ensemble: Ensemble, x: Tensor) -> list[Tensor]:
     """Every layer's activations T_1 .. T_L, each (R, D_l, N).
 
-    T_L are the output probabilities: the softmax over classes, or the sigmoid.
+    T_L are the output probabilities: the softmax over classes, or the sigmoid. In a
+    quantised network they are rounded too, to a grid on [0, 1].
     """
     layers: list[Tensor] = []
     z = _pre_output(ensemble, x, layers)
-    layers.append(torch.softmax(z, dim=1) if ensemble.output == "softmax" else torch.sigmoid(z))
+    p = torch.softmax(z, dim=1) if ensemble.output == "softmax" else torch.sigmoid(z)
+    layers.append(p if ensemble.bits is None else rounded(p, ensemble.bits, OUTPUT_GRID))
     return layers
 
 
+def rounded(t: Tensor, bits: int, limits: tuple[float, float]) -> Tensor:
+    """t rounded to the nearest of the levels lo + k (hi - lo) / (2^bits - 1), k = 0 .. 2^bits - 1.
+
+    Halves go up. t must lie within the limits (lo, hi). The gradient is that of the
+    identity.
+    """
+    low, high = limits
+    step = (high - low) / (2**bits - 1)
+    levels = torch.floor(t.detach() / step + (0.5 - low / step)) * step + low
+    # The difference is exactly 0, so that what is left is the level and the gradient of t.
+    return levels + (t - t.detach())
+
+
+def _activation(ensemble: Ensemble) -> Callable[[Tensor], Tensor]:
+    name, bits = ensemble.activation, ensemble.bits
+    if bits is None:
+        return ACTIVATIONS[name]
+    return lambda a: rounded(CLIPPED[name](a), bits, GRIDS[name])
+
+
 def _pre_output(ensemble: Ensemble, x: Tensor, hidden: list[Tensor]) -> Tensor:
-    act = ACTIVATIONS[ensemble.activation]
+    act = _activation(ensemble)
     for weight, bias in zip(ensemble.weights[:-1], ensemble.biases[:-1], strict=True):
         x = act(_affine(weight, bias, x))
         hidden.append(x)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ibcore.estimators import ESTIMATORS, Estimator, Information
-from ibcore.experiment import FieldError
+from ibcore.estimators import ESTIMATORS, Estimator, Information, Quantised
+from ibcore.experiment import OUTPUT_GRID, FieldError
 from ibcore.run import Run
 
 _BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
@@ -78,20 +78,47 @@ def with_measured_limits(
 
     Limits "range" become the smallest and largest activation over all layers,
     epochs and sound replicates (Saxe et al. 2018, section 2), "layer" the same
-    within each layer. Other estimators serve every layer as they are.
+    within each layer. Limits "grid" are the range of the activation, that of the
+    run where it has none, and [0, 1] for the output layer. Other estimators serve every
+    layer as they are.
     """
+    known = with_known_limits(run, estimator)
+    return known or with_limits(estimator, activation_range(run, samples=samples))
+
+
+def with_known_limits(run: Run, estimator: Estimator) -> tuple[Estimator, ...] | None:
+    """`with_measured_limits` where nothing is to be measured, else None."""
     if not getattr(estimator, "needs_range", False):
         return (estimator,) * run.n_layers
-    return with_limits(estimator, activation_range(run, samples=samples))
+    limits = run.experiment.network.limits
+    if estimator.limits != "grid" or limits is None:
+        return None
+    return with_limits(estimator, np.array([limits] * run.n_layers))
 
 
 def with_limits(estimator: Estimator, ranges: np.ndarray) -> tuple[Estimator, ...]:
     """One estimator per layer with its limits taken from `ranges` (L, 2)."""
-    if estimator.limits == "range":
-        ranges = np.broadcast_to([ranges[:, 0].min(), ranges[:, 1].max()], ranges.shape)
+    if estimator.limits in ("range", "grid"):
+        ranges = np.tile([ranges[:, 0].min(), ranges[:, 1].max()], (len(ranges), 1))
+    if estimator.limits == "grid":
+        ranges[-1] = OUTPUT_GRID
     # A constant layer lies in one bin whatever the limits; they must only rise.
     pairs = [(low, high if high > low else low + 1.0 + abs(low)) for low, high in ranges.tolist()]
     return tuple(replace(estimator, limits=pair) for pair in pairs)
+
+
+def exactness(run: Run, estimator: Estimator) -> str | None:
+    """Whether what `Quantised` counts is the network's own information; None for others.
+
+    `"exact"`: the activations of the run live on a grid that is no finer than the
+    estimator's, and rounding to that keeps all of its levels apart. `"rounded"`: it is
+    that of a copy of the network whose activations were rounded to be counted.
+    """
+    if not isinstance(estimator, Quantised):
+        return None
+    bits = run.experiment.network.bits
+    apart = bits is not None and bits <= estimator.bits and estimator.limits == "grid"
+    return "exact" if apart else "rounded"
 
 
 def activation_range(run: Run, *, samples: str = "all") -> np.ndarray:

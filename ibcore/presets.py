@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
-from ibcore.estimators import KDE, Binning, Estimator
+from ibcore.estimators import KDE, Binning, Estimator, Quantised
 from ibcore.experiment import Experiment, FieldError, Network, Task, Training
 from ibcore.probes import GradientProbe
 
@@ -35,11 +35,24 @@ _ALONG = GradientProbe("along")
 _TISHBY = "Shwartz-Ziv & Tishby 2017, Opening the Black Box of Deep Neural Networks via Information"
 _SAXE = "Saxe et al. 2018, On the Information Bottleneck Theory of Deep Learning"
 _SCHUMACHER = "Schumacher 2018, who ran the original code with several seeds"
+_LORENZEN = (
+    "Lorenzen, Igel & Nielsen 2022, Information Bottleneck: Exact Analysis of (Quantized) Neural"
+    " Networks"
+)
 _ORIGINAL = Experiment(
     Task(),
     Network("10-7-5-4-3", "tanh", "fan_in"),
     Training("adam", 4e-4, batch_size=512, epochs=8000, replicates=10),
 )
+
+
+def _quantised(activation: str) -> Experiment:
+    return Experiment(
+        Task(),
+        Network("10-7-5-4-3", activation, "fan_out", bits=8),
+        Training("adam", 1e-4, batch_size=256, epochs=8000, replicates=10),
+    )
+
 
 _ALL = (
     Preset(
@@ -157,6 +170,30 @@ _ALL = (
         "cumulative",
     ),
     Preset(
+        "lorenzen-tanh",
+        "Lorenzen: tanh on 8 bits",
+        _quantised("tanh"),
+        Quantised(8),
+        _LORENZEN + ": the synthetic task with tanh.",
+        "8 bits, Adam 1e-4, batches of 256 and 8000 epochs as in its released code, which rounds to"
+        " a grid between the least and the greatest activation of a layer, the softmax in training"
+        " too, and counts by the range of the layer at each epoch. Ours: fixed grids, on [-1, 1]"
+        " and [0, 1] for the output, where the loss sees the unrounded softmax; weights are not"
+        " rounded; initial weights as in Saxe et al. 2018; 10 replicates instead of 50.",
+    ),
+    Preset(
+        "lorenzen-relu",
+        "Lorenzen: ReLU on 8 bits",
+        _quantised("relu"),
+        Quantised(8),
+        _LORENZEN + ": the synthetic task with ReLU.",
+        "8 bits, Adam 1e-4, batches of 256 and 8000 epochs as in its released code, which follows"
+        " the range of the activations as it moves and rounds weights as well. Ours: ReLU clipped"
+        " at 6, on a fixed grid on [0, 6], and [0, 1] for the output, where the loss sees the"
+        " unrounded softmax; weights are not rounded; initial weights as in Saxe et al. 2018; 10"
+        " replicates instead of 50.",
+    ),
+    Preset(
         "parallel-tanh",
         "Parallel networks: tanh",
         Experiment(
@@ -229,7 +266,13 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
 _WITHIN_ONE = ("tanh", "sigmoid", "softsign", "hardtanh")
 
 
-def default_estimator(experiment: Experiment) -> Binning:
+def default_estimator(experiment: Experiment) -> Estimator:
+    """`Quantised` on the network's own grid where it has one, else `default_binning`."""
+    bits = experiment.network.bits
+    return default_binning(experiment) if bits is None else Quantised(bits)
+
+
+def default_binning(experiment: Experiment) -> Binning:
     """30 bins, on [-1, 1] where the activation stays there, else on the run's range.
 
     Fixed limits would put all that grows beyond them into the outer bins, and the

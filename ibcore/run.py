@@ -196,6 +196,8 @@ class Run:
         """
         network = self.experiment.network
         head = f"{self.fingerprint} {network.activation} {network.output}"
+        if network.bits is not None:
+            head += f" {network.bits} bits"
         return tuple(self._checkpoint_key(k, head) for k in range(len(self.epochs)))
 
     def _checkpoint_key(self, k: int, head: str) -> str:
@@ -230,6 +232,7 @@ class Run:
             tuple(torch.from_numpy(b[k]).unsqueeze(-1) for b in self.biases),
             network.activation,
             network.output,
+            network.bits,
         )
 
     @torch.no_grad()

@@ -30,7 +30,7 @@ from platformdirs import user_cache_path
 
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.plane import activation_range, checkpoint_curves, with_limits
+from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
@@ -294,14 +294,15 @@ class Store:
         ]
 
     def _limits_known(self, run: Run, estimator: Estimator, samples: str) -> bool:
-        needed = getattr(estimator, "needs_range", False)
-        return not needed or self._has("range", _range_key(run, samples))
+        known = with_known_limits(run, estimator) is not None
+        return known or self._has("range", _range_key(run, samples))
 
     def _with_measured_limits(
         self, run: Run, estimator: Estimator, samples: str
     ) -> tuple[Estimator, ...]:
-        if not getattr(estimator, "needs_range", False):
-            return (estimator,) * run.n_layers
+        known = with_known_limits(run, estimator)
+        if known is not None:
+            return known
         ranges = self._get(
             "range", _range_key(run, samples), lambda: activation_range(run, samples=samples)
         )

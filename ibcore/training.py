@@ -21,7 +21,6 @@ from torch import Tensor
 from ibcore.experiment import Experiment, FieldError, Training
 from ibcore.gradients import Along
 from ibcore.networks import (
-    Ensemble,
     example_losses,
     initialise,
     layer_sizes,
@@ -193,12 +192,7 @@ class Trainer:
             training.seed,
             same=training.batch_mode == "parallel",
         )
-        self.ensemble = Ensemble(
-            tuple(w.to(device).requires_grad_() for w in ensemble.weights),
-            tuple(b.to(device).requires_grad_() for b in ensemble.biases),
-            ensemble.activation,
-            ensemble.output,
-        )
+        self.ensemble = ensemble.map(lambda p: p.to(device).requires_grad_())
         self._optimizer = _optimizer(training, self.ensemble.parameters)
 
     @property

@@ -10,6 +10,7 @@ PARAMETERS = {
     "variance": ("noise variance σ²", "σ² = {:g}"),
     "alpha": ("order α", "α = {:g}"),
     "k": ("neighbours k", "k = {:g}"),
+    "bits": ("bits of the grid", "{:g}-bit grid"),
 }
 
 

@@ -14,6 +14,7 @@ from ibcore.estimators.information import Information, label_entropy
 from ibcore.estimators.kde import KDE, VARIANCE_LADDER
 from ibcore.estimators.ksg import K_LADDER, KSG
 from ibcore.estimators.protocol import Estimator
+from ibcore.estimators.quantised import BITS_LADDER, Quantised
 from ibcore.estimators.renyi import ALPHA_LADDER, Renyi
 from ibcore.estimators.sampling import Sampling
 from ibcore.estimators.tuning import tuned_variance
@@ -26,6 +27,7 @@ ESTIMATORS = {
     "gaussian": Gaussian,
     "renyi": Renyi,
     "ksg": KSG,
+    "quantised": Quantised,
 }
 """The estimators by the name that files, addresses and command lines use."""
 
@@ -56,6 +58,7 @@ def from_dict(content: Mapping[str, object]) -> Estimator:
 __all__ = [
     "ALPHA_LADDER",
     "BIN_LADDER",
+    "BITS_LADDER",
     "CORRECTIONS",
     "ESTIMATORS",
     "KDE",
@@ -67,6 +70,7 @@ __all__ = [
     "Estimator",
     "Gaussian",
     "Information",
+    "Quantised",
     "Renyi",
     "Sampling",
     "from_dict",

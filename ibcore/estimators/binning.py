@@ -91,14 +91,14 @@ class Binning:
     seed: int = field(default=0, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "n_bins", _checked_whole("n_bins", self.n_bins, 2, _MAX_BINS))
+        object.__setattr__(self, "n_bins", checked_whole("n_bins", self.n_bins, 2, _MAX_BINS))
         object.__setattr__(self, "limits", _checked_limits(self.limits))
         if self.width is not None:
             object.__setattr__(self, "width", _checked_width(self.width))
         if not isinstance(self.correction, str) or self.correction not in CORRECTIONS:
             raise FieldError("correction", self.correction, "one of " + ", ".join(CORRECTIONS))
-        object.__setattr__(self, "null", _checked_whole("null", self.null, 0, MAX_SHUFFLES))
-        object.__setattr__(self, "seed", _checked_whole("seed", self.seed, 0, _MAX_SEED))
+        object.__setattr__(self, "null", checked_whole("null", self.null, 0, MAX_SHUFFLES))
+        object.__setattr__(self, "seed", checked_whole("seed", self.seed, 0, _MAX_SEED))
 
     def __repr__(self) -> str:
         # Tables are named by this text: an option that is not used must not rename them.
@@ -155,12 +155,11 @@ class Binning:
         """`information` for each value of `parameter`."""
         rungs = [replace(self, **{self.parameter: value}) for value in values]
         checked = samples(t, y, x)
-        limits = _measured(self.limits, checked) if self.needs_range else self.limits
+        limits = measured(checked) if self.needs_range else self.limits
         if self.by_rank:
             checked = [replace(s, t=doubled_ranks(s.t)) for s in checked]
         return [
-            stack([_information(rung, limits, s) for s in checked], np.ndim(t) == 3)
-            for rung in rungs
+            stack([binned(rung, limits, s) for s in checked], np.ndim(t) == 3) for rung in rungs
         ]
 
 
@@ -171,7 +170,8 @@ _NAMED_LIMITS_TEXT = {
 }
 
 
-def _checked_whole(name: str, value: object, low: int, high: int) -> int:
+def checked_whole(name: str, value: object, low: int, high: int) -> int:
+    """The value as an int; FieldError for what is no whole number from `low` to `high`."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not low <= value <= high or value != int(value):
         raise FieldError(name, value, f"a whole number from {low} to {high}")
@@ -188,7 +188,11 @@ def _checked_width(value: object) -> float:
 def _checked_limits(value: object) -> tuple[float, float] | str:
     if isinstance(value, str) and value in _NAMED_LIMITS_TEXT:
         return value
-    allowed = 'a pair of finite numbers lo < hi, "range", "layer" or "rank"'
+    return checked_pair(value, 'a pair of finite numbers lo < hi, "range", "layer" or "rank"')
+
+
+def checked_pair(value: object, allowed: str) -> tuple[float, float]:
+    """Limits as two floats lo < hi; FieldError, saying what is `allowed`, for any others."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise FieldError("limits", value, allowed)
     for edge in value:
@@ -201,14 +205,16 @@ def _checked_limits(value: object) -> tuple[float, float] | str:
     return lo, hi
 
 
-def _measured(limits: str, checked: Sequence[Sample]) -> tuple[float, float]:
+def measured(checked: Sequence[Sample]) -> tuple[float, float]:
+    """The least and the greatest activation of all replicates."""
     return (
         float(min(s.t.min() for s in checked)),
         float(max(s.t.max() for s in checked)),
     )
 
 
-def _information(binning: Binning, limits: tuple[float, float] | str, s: Sample) -> Information:
+def binned(binning: Binning, limits: tuple[float, float] | str, s: Sample) -> Information:
+    """The information of one network whose sample is checked; `limits` are those measured."""
     cells = _cell_keys(binning, limits, s.t)
     entropies = _entropies(binning.correction, cells, s.y)
     h_t, i_ty = entropies[0], _shared(*entropies)

@@ -34,7 +34,9 @@ class LossChangeProbe:
     predicted well: hence the default. L is the mean loss over the same minibatches,
     at most 16 of the epoch that follows the checkpoint, so that mu is exactly its
     gradient. In double precision; where the predicted change is smaller than that
-    resolves, as in a network that fits perfectly, the measured one is NaN. Raises
+    resolves, as in a network that fits perfectly, the measured one is NaN. The loss of a
+    quantised network changes in jumps, and g_b, which goes straight through the
+    rounding, is not its derivative: there the prediction need not hold. Raises
     FieldError for a rate that is not a positive number.
     """
 

@@ -121,6 +121,21 @@ def test_a_link_cannot_bring_markup_onto_the_page():
     assert "](" not in at.warning[0].value
 
 
+def test_a_network_is_quantised_and_a_wrong_activation_is_named_beside_the_field():
+    at = opened()
+    at.selectbox(key="bits").set_value("8").run()
+    assert not at.exception
+    assert dict(at.query_params) == {"preset": state.FIRST_PRESET, "bits": "8"}
+    settings = {key: at.session_state[key] for key in state.BY_KEY}
+    assert state.experiment(settings).network == Network("10-7-5-4-3", bits=8)
+    assert not at.button(key="run").disabled
+    at.selectbox(key="act").set_value("gelu").run()
+    assert "bits: 8 is not allowed; use none: gelu has no grid" in texts(at.markdown)
+    assert at.button(key="run").disabled
+    at.selectbox(key="bits").set_value("float").run()
+    assert not at.button(key="run").disabled
+
+
 def test_fields_that_are_not_drawn_keep_their_values():
     at = opened(preset="saxe-tanh")
     at.number_input(key="batch").set_value(64).run()
@@ -322,6 +337,7 @@ def test_what_breaks_the_laws_of_information_has_a_badge():
         ("gaussian", "½ log2 det(1 + C/σ²)"),
         ("renyi", "It is not Shannon information"),
         ("ksg", "A diagnostic, not a measurement"),
+        ("quantised", "nearest of 2^8 = 256 even levels"),
     ],
 )
 def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):

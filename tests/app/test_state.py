@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import state
-from ibcore import KDE, Binning, FieldError, Gaussian, Renyi, Sampling
+from ibcore import KDE, Binning, FieldError, Gaussian, Quantised, Renyi, Sampling
 from ibcore.__main__ import _estimator as parsed_estimator
 from ibcore.__main__ import _experiment, _parser
 from ibcore.presets import PRESETS, changed, parsed_changes
@@ -39,6 +39,7 @@ def test_a_preset_is_shown_exactly_as_it_is(name):
             "bins": st.sampled_from(state.CHOICES["bins"]),
             "width": st.sampled_from(state.CHOICES["width"]),
             "var": st.sampled_from(state.CHOICES["var"]),
+            "bits": st.sampled_from(state.PRECISIONS),
             "epochs": st.integers(1, 10**6),
             "low": st.floats(-1e6, 1e6).map(lambda v: float(f"{v:g}")),
             "resample": st.booleans(),
@@ -63,6 +64,7 @@ WRONG_LINKS = [
     ("samples", "some"),
     ("preset", "nope"),
     ("act", "swish"),
+    ("bits", "17"),
     ("epochs", "many"),
     ("epochs", "1e99"),
     ("seed", "9" * 30),
@@ -109,6 +111,12 @@ def test_every_wrong_field_is_named_by_its_key(key, value):
     assert set(state.mistakes(settings)) == {key}
 
 
+def test_bits_that_the_activation_has_no_grid_for_are_named_as_bits():
+    settings = state.defaults() | {"act": "gelu", "bits": "8"}
+    assert set(state.mistakes(settings)) == {"bits"}
+    assert "gelu has no grid" in str(state.mistakes(settings)["bits"])
+
+
 def test_all_wrong_fields_are_named_at_once():
     wrong = {"layers": "a", "lr": "b", "reps": 0}
     assert set(state.mistakes(state.defaults() | wrong)) == set(wrong)
@@ -130,6 +138,7 @@ def test_a_file_task_without_a_path_is_named():
         Sampling(0.2),
         Gaussian(0.4),
         Renyi(1.5),
+        Quantised(5),
     ],
 )
 @pytest.mark.parametrize("name", PRESETS)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ibcore import __main__ as command_line
-from ibcore.estimators import KDE, KSG, Binning
+from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
 from ibcore.plane import information_curves, information_plane
 from ibcore.presets import PRESETS, changed
@@ -183,6 +183,9 @@ def test_replicates_that_diverged_are_named(tmp_path, capsys):
         (["--estimator", "kde", "--variance", "0.1"], KDE(0.1)),
         (["--variance", "0.3"], KDE(0.3)),
         (["--k", "4"], KSG(4)),
+        (["--bits", "5"], Quantised(5)),
+        (["--bits", "5", "--limits", "0", "2"], Quantised(5, (0, 2))),
+        (["--limits", "grid"], Quantised()),
         (["--limits", "layer"], Binning(limits="layer")),
         (["--estimator", "binning", "--n-bins", "7", "--limits", "0", "1e2"], Binning(7, (0, 100))),
     ],
@@ -199,6 +202,17 @@ def test_plane_prints_the_information_plane(words, estimator, tmp_path, capsys):
     assert capsys.readouterr().out == ""
     for name in ("printed.csv", "written.csv"):
         assert_table(tmp_path / name, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "estimator"), [([], Quantised(3)), (["--n-bins", "5"], Binning(5, "range"))]
+)
+def test_a_quantised_network_is_counted_on_its_own_grid(words, estimator, tmp_path, capsys):
+    run = trained(tiny(network=Network("5-3", "relu", bits=3)))
+    run.save(tmp_path / "run.npz")
+    assert main("plane", tmp_path / "run.npz", *words) == 0
+    (tmp_path / "printed.csv").write_text(capsys.readouterr().out)
+    assert_table(tmp_path / "printed.csv", information_plane(run, estimator))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ibcore.experiment import (
     ACTIVATION_NAMES,
     BATCH_MODES,
+    GRIDS,
     OPTIMIZER_NAMES,
     Experiment,
     FieldError,
@@ -20,6 +21,13 @@ from ibcore.experiment import (
     log_epochs,
 )
 
+layers = st.lists(st.integers(1, 50), min_size=1, max_size=6).map(
+    lambda widths: "-".join(map(str, widths))
+)
+floating = st.builds(Network, layers, st.sampled_from(ACTIVATION_NAMES))
+quantised = st.builds(
+    Network, layers, st.sampled_from(sorted(GRIDS)), bits=st.none() | st.integers(1, 16)
+)
 experiments = st.builds(
     Experiment,
     task=st.builds(
@@ -28,13 +36,7 @@ experiments = st.builds(
         gamma=st.none() | st.floats(0.1, 100),
         split_seed=st.integers(0, 2**32 - 1),
     ),
-    network=st.builds(
-        Network,
-        layers=st.lists(st.integers(1, 50), min_size=1, max_size=6).map(
-            lambda widths: "-".join(map(str, widths))
-        ),
-        activation=st.sampled_from(ACTIVATION_NAMES),
-    ),
+    network=floating | quantised,
     training=st.builds(
         Training,
         optimizer=st.sampled_from(OPTIMIZER_NAMES),
@@ -75,6 +77,21 @@ def test_the_format_version_is_part_of_the_key(monkeypatch):
     before = Experiment().key
     monkeypatch.setattr("ibcore.experiment.FORMAT", 2)
     assert Experiment().key != before
+
+
+def test_experiments_without_bits_are_named_as_before_there_were_bits():
+    """Bundled runs and caches are found by these names."""
+    assert Experiment().key == "cd1568b73048fded"
+    assert "bits" not in Experiment().to_json()
+    keys = {Experiment(network=Network(bits=bits)).key for bits in (None, 1, 8, 16)}
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("activation", sorted(set(ACTIVATION_NAMES) - set(GRIDS)))
+def test_bits_need_an_activation_with_a_grid(activation):
+    with pytest.raises(FieldError, match=f"bits: 8 .* use none: {activation} has no grid") as error:
+        Network(activation=activation, bits=8)
+    assert error.value.field == "bits"
 
 
 def test_fields_without_influence_do_not_count():
@@ -124,6 +141,10 @@ WRONG = [
     (Network, "activation", "swish"),
     (Network, "init", "zeros"),
     (Network, "output", "linear"),
+    (Network, "bits", 0),
+    (Network, "bits", 17),
+    (Network, "bits", 2.5),
+    (Network, "bits", "8"),
     (Training, "optimizer", "lion"),
     (Training, "learning_rate", 0),
     (Training, "learning_rate", float("nan")),

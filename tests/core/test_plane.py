@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibcore.estimators import ESTIMATORS, KDE, KSG, Binning, Gaussian, Renyi, Sampling
+from ibcore.estimators import ESTIMATORS, KDE, KSG, Binning, Gaussian, Quantised, Renyi, Sampling
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
     activation_range,
     as_estimator,
+    exactness,
     information_curves,
     information_plane,
     with_limits,
     with_measured_limits,
 )
 from ibcore.run import Run
+from tests.estimators import twins
 
 from .test_run import diverged, tiny, trained
 
@@ -118,6 +120,7 @@ def test_soft_labels_are_used_where_they_are_known():
         (Gaussian(), (0.1, 0.01)),
         (Renyi(), (2, 0.75)),
         (KSG(rows=50), (1, 4)),
+        (Quantised(), (1, 4, 16)),
     ],
 )
 def test_curves_at_a_value_are_the_plane_at_that_value(estimator, values):
@@ -174,6 +177,67 @@ def test_limits_are_measured_over_the_whole_run(samples):
         for layer, estimator in enumerate(expected, start=1):
             twin = by_hand(run, estimator, samples)
             assert_tables_agree(table[table["layer"] == layer], twin[twin["layer"] == layer])
+
+
+@pytest.mark.parametrize(
+    ("network", "limits"),
+    [
+        (Network("5-3", "tanh"), (-1, 1)),
+        (Network("5-3", "sigmoid"), (0, 1)),
+        (Network("5-3", "tanh", bits=3), (-1, 1)),
+        (Network("5-3", "relu", bits=3), (0, 6)),
+    ],
+)
+def test_layers_with_a_grid_are_counted_on_it_and_nothing_is_measured(network, limits, monkeypatch):
+    monkeypatch.setattr("ibcore.plane.activation_range", None)
+    run = trained(tiny(network=network))
+    expected = (Quantised(4, limits), Quantised(4, limits), Quantised(4, (0, 1)))
+    assert with_measured_limits(run, Quantised(4)) == expected
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+def test_layers_without_a_grid_are_counted_on_the_range_of_the_run(activation):
+    run = trained(tiny(network=Network("5-3", activation)))
+    ranges = np.array(measured(run, "all"))
+    everywhere = Quantised(4, (ranges[:, 0].min(), ranges[:, 1].max()))
+    expected = (everywhere, everywhere, Quantised(4, (0, 1)))
+    assert with_measured_limits(run, Quantised(4)) == expected
+
+
+def test_what_is_exact_is_told_from_what_is_rounded():
+    for bits, estimator, word in (
+        (None, Quantised(8), "rounded"),
+        (3, Quantised(2), "rounded"),
+        (3, Quantised(3), "exact"),
+        (3, Quantised(16), "exact"),
+        (3, Quantised(3, (-1, 1)), "rounded"),
+        (3, Binning(8), None),
+    ):
+        assert exactness(trained(tiny(network=Network("5-3", bits=bits))), estimator) == word
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_exact_values_are_those_of_the_activations_themselves_at_every_finer_grid(activation):
+    """H of the distinct rows of T, at all bits from those of the network on."""
+    run = trained(tiny(network=Network("5-3", activation, bits=4), learning_rate=0.5))
+    table = information_curves(run, Quantised(), range(4, 17)).set_index(["epoch", "layer"])
+    for k, epoch in enumerate(run.epochs):
+        for layer, t in enumerate(run.activations(k), start=1):
+            truths = [twins.counted(network, run.dataset.y) for network in t]
+            rows = table.loc[(epoch, layer)].groupby("replicate")
+            for r, found in rows[["h_t", "i_xt", "i_ty"]]:
+                h_t, i_ty = truths[r]
+                assert np.abs(found - [h_t, h_t, i_ty]).max(axis=None) < 1e-9
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_exact_values_obey_the_data_processing_inequality(activation):
+    """Y - X - T_1 - ... - T_L is a chain of the very variables that are counted."""
+    run = trained(tiny(network=Network("5-4-3", activation, bits=3), learning_rate=0.5))
+    table = information_plane(run, Quantised(3))
+    for name in ("i_xt", "i_ty"):
+        by_layer = table.pivot(index=["epoch", "replicate"], columns="layer", values=name)
+        assert (by_layer.diff(axis=1).iloc[:, 1:] < 1e-9).all(axis=None)
 
 
 def test_given_limits_are_kept_and_nothing_is_measured(monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibcore.estimators import KDE, Binning
+from ibcore.estimators import KDE, Binning, Quantised
 from ibcore.experiment import (
     ACTIVATION_NAMES,
     Experiment,
@@ -19,7 +19,14 @@ from ibcore.experiment import (
     Training,
 )
 from ibcore.networks import ACTIVATIONS
-from ibcore.presets import PRESETS, changed, default_estimator, nearest, parsed_changes
+from ibcore.presets import (
+    PRESETS,
+    changed,
+    default_binning,
+    default_estimator,
+    nearest,
+    parsed_changes,
+)
 
 from .test_experiment import experiments
 
@@ -82,6 +89,18 @@ PUBLISHED = {
         ADAM | {"batch_size": 512, "epochs": 8000},
         Binning(100, "range"),
     ),
+    "lorenzen-tanh": (
+        RULE,
+        SAXE | {"bits": 8},
+        ADAM | {"learning_rate": 1e-4, "batch_size": 256, "epochs": 8000},
+        Quantised(8),
+    ),
+    "lorenzen-relu": (
+        RULE,
+        SAXE | {"activation": "relu", "bits": 8},
+        ADAM | {"learning_rate": 1e-4, "batch_size": 256, "epochs": 8000},
+        Quantised(8),
+    ),
     "parallel-tanh": (
         RULE,
         TISHBY,
@@ -118,6 +137,8 @@ SAID = {
     "saxe-relu": ("Saxe et al. 2018", "Ours: 10 replicates"),
     "schumacher-tanh": ("Schumacher 2018", "10 replicates here"),
     "schumacher-relu": ("Schumacher 2018", "Ours: 10 replicates"),
+    "lorenzen-tanh": ("Lorenzen, Igel & Nielsen 2022", "10 replicates instead of 50"),
+    "lorenzen-relu": ("Lorenzen, Igel & Nielsen 2022", "Ours: ReLU clipped at 6"),
     "parallel-tanh": ("dissertation of 2019", "Ours: network, SGD 0.1"),
     "orhan-digits": ("Orhan 2017", "ReLU assumed"),
     "digits-tanh": ("Saxe et al. 2018", "Ours: all images are measured"),
@@ -159,6 +180,12 @@ def test_the_default_limits_hold_every_activation(activation):
         assert estimator.limits == "range"
     else:
         assert estimator == Binning()
+
+
+def test_quantised_networks_are_counted_on_their_own_grid_unless_asked_otherwise():
+    experiment = Experiment(network=Network(activation="relu", bits=5))
+    assert default_estimator(experiment) == Quantised(5)
+    assert default_binning(experiment) == Binning(limits="range")
 
 
 # How each source took its gradients, and what it compared.

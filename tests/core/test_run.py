@@ -76,8 +76,9 @@ def diverged(run, replicate, epoch):
         tiny(Task(train_fraction=1), epochs=1),
         tiny(Task(train_fraction=0.05, gamma=54.48), Network("4", "relu", output="sigmoid")),
         tiny(resample_split=True),
+        tiny(network=Network("5-3", "relu", bits=3)),
     ],
-    ids=["plain", "no test set", "sigmoid", "own splits"],
+    ids=["plain", "no test set", "sigmoid", "own splits", "quantised"],
 )
 def test_a_saved_run_comes_back_whole(experiment, tmp_path):
     run = trained(experiment)

@@ -44,6 +44,19 @@ def test_relu_layers_seem_to_fall_where_the_limits_cut_them_off():
     assert drop(mean_curves(run, Binning()).loc[5]) > 1
 
 
+def test_eight_bits_are_as_accurate_as_floating_point():
+    """Lorenzen et al. 2022, appendix F."""
+    short = {"training.replicates": 3, "training.epochs": 4000}
+    preset = changed(PRESETS["saxe-tanh"].experiment, short)
+    floats, eight = (
+        train(changed(preset, {"network.bits": bits}), device="cpu") for bits in (None, 8)
+    )
+    assert floats.test_accuracy[-1].mean() > 0.93
+    for name in ("train_accuracy", "test_accuracy"):
+        one, other = (getattr(run, name)[-1].mean() for run in (floats, eight))
+        assert abs(one - other) < 0.01, name
+
+
 @pytest.mark.parametrize("name", ["digits-tanh", "digits-relu"])
 def test_digits_are_learned_and_the_kde_keeps_its_order(name):
     """Bounds in order, and the last layer's I(T;Y) close to H(Y) once the digits are known."""

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ibcore import store as store_module
-from ibcore.estimators import KDE, Binning
+from ibcore.estimators import KDE, Binning, Quantised
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import information_curves, with_measured_limits
 from ibcore.run import Run
@@ -412,12 +412,20 @@ def computed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "estimator", [Binning(), Binning(limits="range"), Binning(limits="layer"), Binning(width=0.1)]
+    ("estimator", "values"),
+    [
+        (Binning(), VALUES),
+        (Binning(limits="range"), VALUES),
+        (Binning(limits="layer"), VALUES),
+        (Binning(width=0.1), (0.1, 0.5)),
+        (Quantised(), (2, 8)),
+    ],
 )
 @pytest.mark.parametrize("samples", ["all", "test"])
-def test_curves_are_those_of_the_plane_and_computed_once(estimator, samples, store, computed):
+def test_curves_are_those_of_the_plane_and_computed_once(
+    estimator, values, samples, store, computed
+):
     run = trained(tiny(resample_split=True))
-    values = VALUES if estimator.parameter == "n_bins" else (0.1, 0.5)
     call = partial(store.curves, run, estimator, values, samples=samples)
     expected = information_curves(run, estimator, values, samples=samples)
     pd.testing.assert_frame_equal(call(), expected)
