@@ -23,9 +23,26 @@ _REASONS = {
 }
 
 
-def badges(broken: pd.DataFrame) -> str:
-    """One line of Markdown: a badge for each kind of `ibcore.violations`, the worst of it."""
-    words = []
+_EXACTNESS = {
+    "exact": (
+        ":green-badge[exact]",
+        "**Exact.** This network computes with activations on a grid that is no finer than the"
+        " estimator's: what is counted is its own information, and there is no choice to make.",
+    ),
+    "rounded": (
+        ":gray-badge[a rounded copy]",
+        "**A rounded copy.** This network does not compute on this grid: the numbers are those of"
+        " a copy whose activations were rounded to be counted.",
+    ),
+}
+
+
+def badges(broken: pd.DataFrame, exact: str | None = None) -> str:
+    """One line of Markdown: a badge for each kind of `ibcore.violations`, the worst of it.
+
+    `exact` is what `ibcore.exactness` says of run and estimator.
+    """
+    words = [] if exact is None else [_EXACTNESS[exact][0]]
     for kind in KINDS:
         rows = broken[broken["kind"] == kind]
         if kind == SATURATED and len(rows):
@@ -48,10 +65,11 @@ def _worst(kind: str, rows: pd.DataFrame) -> str:
     return f"{limit}: layer {layer} by {bits}, {epoch}{more}"
 
 
-def reasons(broken: pd.DataFrame) -> list[str]:
-    """Why each kind that is there cannot be true of the network."""
+def reasons(broken: pd.DataFrame, exact: str | None = None) -> list[str]:
+    """What each badge means."""
     there = set(broken["kind"])
-    return [text for kind, text in _REASONS.items() if kind in there]
+    known = [] if exact is None else [_EXACTNESS[exact][1]]
+    return known + [text for kind, text in _REASONS.items() if kind in there]
 
 
 def settled(change: pd.DataFrame, names: tuple[str, ...]) -> str:

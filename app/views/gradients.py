@@ -300,6 +300,11 @@ def _losses(shown: runs.Shown) -> bool:
         " the mean gradient. Where minibatches are noisy or the loss is sharply curved, the next"
         " order wins, and at the training's own rate the loss may even rise."
     )
+    if shown.run.experiment.network.bits is not None:
+        st.info(
+            "The activations of this network are rounded: its loss moves in jumps, which no gradient"
+            " foretells. Measured and predicted changes need not agree at any rate."
+        )
     choice, _ = st.columns([1, 2])
     choice.selectbox(
         "Virtual rate", state.CHOICES["vrate"], key="vrate", format_func=lambda rate: f"{rate:g}"

@@ -14,6 +14,7 @@ from charts import plane_figure, sample_size_figure
 from describe import plain, spread, what_am_i_looking_at
 from describe_checks import badges, reasons, settled
 from describe_verdicts import strip
+from ibcore import exactness
 from ibcore.estimators import Estimator
 from ibcore.sample_size import growth
 from playback import playback
@@ -61,7 +62,8 @@ def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves
         key = shown.run.content_key, repr(estimator), samples
         verdicts = analysis.of_plane(key, found.table)
         st.caption(strip(verdicts, settings.layer_names, estimator.label))
-        _badges(analysis.of_laws(key, found.table, settings.h_x, settings.h_y))
+        laws = analysis.of_laws(key, found.table, settings.h_x, settings.h_y)
+        _badges(laws, exactness(shown.run, estimator))
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
         st.vega_lite_chart(
@@ -126,10 +128,11 @@ def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFram
     exports(figure, shown.run, command)
 
 
-def _badges(broken: pd.DataFrame) -> None:
-    """What the numbers cannot be true of, with the reason as a tip."""
-    if len(broken):
-        st.markdown(badges(broken), help="  \n".join(reasons(broken)))
+def _badges(broken: pd.DataFrame, exact: str | None) -> None:
+    """What the numbers are, and what they cannot be true of, with the reason as a tip."""
+    words = badges(broken, exact)
+    if words:
+        st.markdown(words, help="  \n".join(reasons(broken, exact)))
 
 
 body(draw)

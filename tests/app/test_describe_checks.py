@@ -30,3 +30,10 @@ def test_each_kind_has_one_badge_with_the_worst_of_it():
 def test_nothing_broken_says_nothing():
     assert badges(broken()) == ""
     assert reasons(broken()) == []
+
+
+def test_exact_counting_and_a_rounded_copy_are_told_apart():
+    assert badges(broken(), "exact") == ":green-badge[exact]"
+    assert "its own information" in reasons(broken(), "exact")[0]
+    assert badges(broken(), "rounded") == ":gray-badge[a rounded copy]"
+    assert "rounded to be counted" in reasons(broken(), "rounded")[0]
