@@ -302,7 +302,7 @@ def _losses(shown: runs.Shown) -> bool:
     )
     if shown.run.experiment.network.bits is not None:
         st.info(
-            "The activations of this network are rounded: its loss moves in jumps, which no gradient"
+            "The activations of this network are rounded: its loss moves in jumps that no gradient"
             " foretells. Measured and predicted changes need not agree at any rate."
         )
     choice, _ = st.columns([1, 2])
