@@ -166,6 +166,16 @@ def work_line(
                 st.rerun()
 
 
+def chosen_estimator() -> tuple[Estimator, str]:
+    """The estimator that the controls describe, and what is wrong with them, if anything."""
+    settings = state.current()
+    try:
+        return state.estimator(settings), ""
+    except FieldError as error:
+        wrong = f"{plain(error)}. Until then the bins lie on -1 to 1, without options."
+        return Binning(settings["bins"]), wrong
+
+
 def estimator_bar(shown: Shown) -> Estimator:
     """The controls of the estimator; the one they describe."""
     state.keep(state.ESTIMATOR_DEFAULTS)
@@ -193,11 +203,10 @@ def estimator_bar(shown: Shown) -> Estimator:
     if box.open:
         with box:
             _options(settings, shown)
-    try:
-        return state.estimator(state.current())
-    except FieldError as error:
-        st.error(f"{plain(error)}. Until then the bins lie on -1 to 1, without options.")
-        return Binning(state.current()["bins"])
+    estimator, wrong = chosen_estimator()
+    if wrong:
+        st.error(wrong)
+    return estimator
 
 
 def _options(settings: dict, shown: Shown) -> None:

@@ -1,6 +1,6 @@
 """The page "Information plane": the layers of one run through one estimator."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +10,7 @@ import curves
 import runs
 import sizes
 import state
-from charts import plane_figure, sample_size_figure
+from charts import PlaneSettings, plane_figure, sample_size_figure
 from describe import plain, spread, what_am_i_looking_at
 from describe_checks import badges, reasons, settled
 from describe_verdicts import strip
@@ -22,6 +22,7 @@ from views.common import (
     Figure,
     beyond_limits,
     body,
+    chosen_estimator,
     estimator_bar,
     exports,
     settings_for,
@@ -32,57 +33,90 @@ from views.common import (
 WIDTH = 980
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """All that the page says of one run through one estimator.
+
+    `verdict` and `signs` are lines of Markdown, empty where there is nothing to say;
+    `help` explains the signs. `spec` is the chart.
+    """
+
+    settings: PlaneSettings
+    spec: dict
+    lines: list[str]
+    verdict: str = ""
+    signs: str = ""
+    help: str = ""
+
+
 def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
-    job = status(shown)
-    estimator = estimator_bar(shown)
-    samples = state.current()["samples"]
-    found, busy = None, False
+    estimator, samples = chosen_estimator()[0], state.current()["samples"]
+    found = look = wrong = None
     try:
+        # All of it before anything is drawn: what reaches the browser in one go is drawn in one.
         found = curves.plane(shown, estimator, samples)
-        _figure(shown, estimator, samples, found)
-        busy = _sample_sizes(shown, estimator, samples)
+        look = _look(shown, estimator, samples, found) if len(found.table) else None
     except (ValueError, OSError) as error:
-        st.error(plain(error))
-    training = job is not None and job.active
-    return busy or training or (found is not None and found.busy)
-
-
-def _figure(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:
+        wrong = error
+    job = status(shown)
+    estimator_bar(shown)
+    if wrong is not None:
+        st.error(plain(wrong))
+        return job is not None and job.active
     what = "All values of the slider" if found.whole else "Estimating"
     work_line(found.job, what, complete=found.whole)
-    if found.table.empty:
+    if look is None:
         st.info("The first estimates are on their way.")
-        return
+    else:
+        _show(look, shown, estimator, samples, found.table)
+    busy = _sample_sizes(shown, estimator, samples)
+    return busy or found.busy or (job is not None and job.active)
+
+
+def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> Look:
+    run, settings = shown.run, settings_for(shown, estimator, samples, WIDTH)
+    look = Look(
+        settings,
+        plane_figure(found.table, run.history(), settings),
+        what_am_i_looking_at(run, run.dataset, estimator, settings),
+    )
+    if shown.origin == "live" or not found.whole:
+        return look
+    key = run.content_key, repr(estimator), samples
+    verdicts = analysis.of_plane(key, found.table)
+    laws = analysis.of_laws(key, found.table, settings.h_x, settings.h_y)
+    exact = exactness(run, estimator)
+    return replace(
+        look,
+        verdict=strip(verdicts, settings.layer_names, estimator.label),
+        signs=badges(laws, exact),
+        help="  \n".join(reasons(laws, exact)),
+    )
+
+
+def _show(
+    look: Look, shown: runs.Shown, estimator: Estimator, samples: str, table: pd.DataFrame
+) -> None:
     beyond = beyond_limits(shown, estimator, samples)
-    settings = settings_for(shown, estimator, samples, WIDTH)
-    history = shown.run.history()
-    if shown.origin != "live" and found.whole:
-        key = shown.run.content_key, repr(estimator), samples
-        verdicts = analysis.of_plane(key, found.table)
-        st.caption(strip(verdicts, settings.layer_names, estimator.label))
-        laws = analysis.of_laws(key, found.table, settings.h_x, settings.h_y)
-        _badges(laws, exactness(shown.run, estimator))
+    if look.verdict:
+        st.caption(look.verdict)
+    if look.signs:
+        st.markdown(look.signs, help=look.help)
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
-        st.vega_lite_chart(
-            spec=plane_figure(found.table, history, settings),
-            key="plane",
-            theme=None,
-            width="content",
-        )
+        st.vega_lite_chart(spec=look.spec, key="plane", theme=None, width="content")
     with st.expander("What am I looking at?", expanded=True):
-        lines = what_am_i_looking_at(shown.run, shown.run.dataset, estimator, settings)
-        st.markdown("\n".join(f"- {line}" for line in lines))
+        st.markdown("\n".join(f"- {line}" for line in look.lines))
+    run = shown.run
     figure = Figure(
         "information-plane",
-        lambda theme: plane_figure(found.table, history, replace(settings, theme=theme)),
-        found.table,
-        f"{estimator.label}, {spread(shown.run)}, {samples} samples; bits{beyond}",
+        lambda theme: plane_figure(table, run.history(), replace(look.settings, theme=theme)),
+        table,
+        f"{estimator.label}, {spread(run)}, {samples} samples; bits{beyond}",
     )
-    command = state.reproduction(shown.run.experiment, estimator, samples)
-    exports(figure, shown.run, command)
+    exports(figure, run, state.reproduction(run.experiment, estimator, samples))
 
 
 def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
@@ -93,19 +127,27 @@ def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool
     if not box.open:
         return False
     with box:
-        epochs = shown.run.epochs.tolist()
-        k = st.selectbox(
-            "Epoch",
-            range(len(epochs)),
-            index=len(epochs) - 1,
-            format_func=lambda k: f"{epochs[k]:,}",
-            key="sizes-epoch",
-            width=160,
-        )
-        found = sizes.table(shown, k, estimator, samples)
-        work_line(found.job, "Subsamples", "sizes")
-        if len(found.table):
-            _sizes_figure(shown, estimator, samples, found.table, epochs[k])
+        try:
+            return _sizes(shown, estimator, samples)
+        except (ValueError, OSError) as error:
+            st.error(plain(error))
+            return False
+
+
+def _sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
+    epochs = shown.run.epochs.tolist()
+    k = st.selectbox(
+        "Epoch",
+        range(len(epochs)),
+        index=len(epochs) - 1,
+        format_func=lambda k: f"{epochs[k]:,}",
+        key="sizes-epoch",
+        width=160,
+    )
+    found = sizes.table(shown, k, estimator, samples)
+    work_line(found.job, "Subsamples", "sizes")
+    if len(found.table):
+        _sizes_figure(shown, estimator, samples, found.table, epochs[k])
     return found.busy
 
 
@@ -126,13 +168,6 @@ def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFram
     )
     command = state.sizes_command(shown.run.experiment, estimator, samples, epoch)
     exports(figure, shown.run, command)
-
-
-def _badges(broken: pd.DataFrame, exact: str | None) -> None:
-    """What the numbers are, and what they cannot be true of, with the reason as a tip."""
-    words = badges(broken, exact)
-    if words:
-        st.markdown(words, help="  \n".join(reasons(broken, exact)))
 
 
 body(draw)

@@ -31,10 +31,10 @@ from ibcore.estimators.information import (
 from ibcore.experiment import FieldError
 
 BIN_LADDER = (
-    *(2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20),
-    *(23, 26, 30, 35, 40, 50, 60, 70, 85, 100),
+    *range(2, 22),
+    *(23, 26, 28, 30, 32, 35, 38, 40, 43, 46, 50, 55, 60, 65, 70, 75, 80, 85, 92, 100),
 )
-"""Numbers of bins for a slider, even in log as far as whole numbers allow."""
+"""Forty numbers of bins for a slider: each one up to 21, then in ratio 1.13 or less."""
 
 WIDTH_LADDER = (
     *(0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.045, 0.07, 0.1, 0.15),

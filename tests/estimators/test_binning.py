@@ -237,6 +237,7 @@ def test_texts_and_ladders():
     assert Binning().default_ladder == BIN_LADDER
     assert Binning(width=0.5).default_ladder == WIDTH_LADDER
     assert {5, 10, 20, 30, 50, 100} <= set(BIN_LADDER)
+    assert len(BIN_LADDER) == 40
     assert {0.07, 0.5} <= set(WIDTH_LADDER)
     for ladder in (BIN_LADDER, WIDTH_LADDER):
         assert list(ladder) == sorted(set(ladder))
