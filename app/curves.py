@@ -64,7 +64,7 @@ def at_hand(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     if shown.origin == "live":
         return Curves(pd.DataFrame(), False)
     try:
-        table = _whole_ladder(*_identity(shown.run, estimator, samples), shown.run, estimator)
+        table = _whole_ladder(*identity(shown.run, estimator, samples), shown.run, estimator)
         return Curves(table[table[parameter] == value].drop(columns=parameter), True)
     except LookupError:
         if isinstance(estimator, QUICK):
@@ -98,13 +98,14 @@ def known_ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
     """The curves on the estimator's whole ladder as far as they are known; no worker is asked."""
     run = shown.run
     try:
-        return Curves(_whole_ladder(*_identity(run, estimator, samples), run, estimator), True)
+        return Curves(_whole_ladder(*identity(run, estimator, samples), run, estimator), True)
     except LookupError:
         values = estimator.default_ladder
         return Curves(store().known_curves(run, estimator, values, samples=samples)[0], False)
 
 
-def _identity(run: Run, estimator: Estimator, samples: str) -> tuple[str, str, str]:
+def identity(run: Run, estimator: Estimator, samples: str) -> tuple[str, str, str]:
+    """What tells one ladder from another."""
     settings = to_dict(estimator) | {estimator.parameter: None}
     return run.content_key, repr(settings), samples
 
@@ -120,7 +121,7 @@ def _whole_ladder(
 
 
 def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job | None:
-    key = "curves " + " ".join(_identity(shown.run, estimator, samples))
+    key = "curves " + " ".join(identity(shown.run, estimator, samples))
     request = {
         "job": "curves",
         "estimator": to_dict(estimator),

@@ -10,6 +10,7 @@ from charts import PlaneSettings
 from families import definition
 from ibcore import Experiment, Network, Run
 from ibcore.estimators import Estimator
+from ibcore.experiment import FIXED_SPLIT_TASKS
 from ibcore.tasks import Dataset
 
 
@@ -30,7 +31,9 @@ def layer_names(experiment: Experiment, n_classes: int) -> tuple[str, ...]:
 def experiment_line(experiment: Experiment) -> str:
     """Task, network and training in one line."""
     task, network = experiment.task, experiment.network
-    data = f"{task.name}, train fraction {task.train_fraction:g}, split seed {task.split_seed}"
+    data = task.name
+    if task.name not in FIXED_SPLIT_TASKS:
+        data += f", train fraction {task.train_fraction:g}, split seed {task.split_seed}"
     if task.gamma is not None:
         data += f", soft labels with γ = {task.gamma:g}"
     return (
@@ -115,8 +118,8 @@ def what_am_i_looking_at(
         *definition(estimator, n_samples),
         f"Dashed lines: H(X) = {f'log2 {n_samples:,} = ' if distinct else ''}{h_x:.2f} bits, all"
         f" that these samples can show, and H(Y) = {settings.h_y:.4f} bits{_soft(dataset)}. A point"
-        " within half a bit of log2 N is marked saturated: there the number of samples decides,"
-        " not the network.",
+        " within half a bit of what so many samples can show is marked saturated: there they"
+        " decide, not the network.",
         "The network is deterministic: the true I(X;T) is infinite for continuous X, and for"
         " discrete X it is H(X), less where units are dead or rounding merges inputs. A rise or"
         " fall of the curve is a statement about T at this estimator's resolution; see"

@@ -9,17 +9,19 @@ RISE_X, RISE_Y, BEYOND_X, BEYOND_Y, SATURATED = KINDS
 
 _REASONS = {
     RISE_X: "**Inequality broken for X.** Every layer is computed from the one before it, so it"
-    " cannot know more about X (data processing inequality). The estimator bins or blurs each"
-    " layer by itself, and what it measures need not obey: the rise is the estimator's, not the"
-    " network's.",
+    " cannot know more about X (data processing inequality). What the estimator makes of each"
+    " layer (bins, noise, kernels, neighbours) is made for each by itself and need not obey: the"
+    " rise is the estimator's, not the network's.",
     RISE_Y: "**Inequality broken for Y.** No layer can know more about Y than the one before it;"
     " where the estimate says so, it lost more of the earlier layer.",
     BEYOND_X: "**Above H(X).** No layer can tell more of X than H(X), the entropy of these"
     " samples; this estimator knows no such limit.",
-    BEYOND_Y: "**Above H(Y).** No layer can tell more of Y than H(Y); a difference of two upper"
-    " bounds can.",
-    SATURATED: "**Saturated.** Within half a bit of log2 N nearly all samples are told apart: the"
-    " number of samples decides, and differences between layers or epochs mean little.",
+    BEYOND_Y: "**Above H(Y).** No layer can tell more of Y than H(Y), or I(X;Y) where labels are"
+    " noisy. A difference of two bounds can, draws of noise can, and so can an entropy that is not"
+    " Shannon's.",
+    SATURATED: "**Saturated.** Within half a bit of the most that the samples allow (log2 N for"
+    " most estimators) nearly all of them are told apart: their number decides, and differences"
+    " between layers or epochs mean little.",
 }
 
 
@@ -27,7 +29,8 @@ _EXACTNESS = {
     "exact": (
         ":green-badge[exact]",
         "**Exact.** This network computes with activations on a grid that is no finer than the"
-        " estimator's: what is counted is its own information, and there is no choice to make.",
+        " estimator's: what is counted is its own information about these inputs, and there is no"
+        " choice to make.",
     ),
     "rounded": (
         ":gray-badge[a rounded copy]",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from describe import plain, versions
@@ -20,20 +21,39 @@ MEASURES = {
 }
 """What is done to T in the model of three neurons, by the names of the theory."""
 
-LESSONS = {
-    "width": "The bins stay as wide while the unit's range grows: **ReLU and linear rise** without"
-    " end, and **tanh rises, then falls** to 1 bit, as its range ends at ±1 and the outer bins"
-    " fill.",
-    "limits": "What lies beyond [−1, 1] shares the outer bins, and now **all three rise, then"
-    " fall** to 1 bit: a ReLU seems to compress like a tanh, and so does a linear unit.",
-    "range": "The bins grow with the unit's range, so **ReLU and linear stay the same** whatever w"
-    " is; **tanh rises, then falls**, as more and more of it lies at the ends of its range.",
-    "rank": "Bins of equal counts follow any rising map: **all three stay the same**. The ReLU is"
-    " lower because half of it is 0, which is information that is really gone.",
-    "noise": "Noise of fixed variance is a resolution too: **ReLU and linear rise**, as the noise"
-    " becomes small beside the signal, and **tanh rises, then falls** towards the one bit that its"
-    " sign can tell.",
+_REASONS = {
+    "width": "The bins stay as wide while the range of the unit grows.",
+    "limits": "What lies beyond [−1, 1] shares the outer bins: there a ReLU seems to compress like"
+    " a tanh, and so does a linear unit.",
+    "range": "The bins grow with the range of the unit; more and more of a tanh lies at its ends.",
+    "rank": "Bins of equal counts follow any rising map. The ReLU is lower because half of it is 0,"
+    " which is information that is really gone.",
+    "noise": "Noise of fixed variance is a resolution too: it is small beside a large signal, and"
+    " of a tanh that saturates it leaves the sign.",
 }
+_SAME = 0.02
+"""Bits that a curve may move by and be said to stay."""
+
+
+def lesson(measure: str, curves: pd.DataFrame) -> str:
+    """What the curves do as the gain grows, and why; `curves` are those of `gain_curves`."""
+    names = {"tanh": "tanh", "relu": "ReLU", "linear": "linear"}
+    ways = [
+        f"**{names[activation]} {_way(rows.sort_values('w')['i_xt'].to_numpy())}**"
+        for activation, rows in curves.groupby("activation", sort=False)
+    ]
+    return f"{_REASONS[measure]} As the gain grows, {', '.join(ways)}."
+
+
+def _way(bits: np.ndarray) -> str:
+    first, most, last = bits[0], bits.max(), bits[-1]
+    if most - bits.min() < _SAME:
+        return f"stays at {last:.2f} bits"
+    if most - last < _SAME:
+        return f"rises from {first:.2f} to {last:.2f} bits"
+    if most - first < _SAME:
+        return f"falls from {first:.2f} to {last:.2f} bits"
+    return f"rises to {most:.2f}, then falls to {last:.2f} bits"
 
 
 def contender_names() -> dict[str, str]:

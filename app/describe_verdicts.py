@@ -62,7 +62,7 @@ def strip(verdicts: pd.DataFrame, names: tuple[str, ...], label: str) -> str:
     if not sure:
         return f"{plain(label)}: **no layer compresses** beyond doubt."
     words = [f"layer {plain(names[i - 1])} {plain(_fall(table.loc[i]))}" for i in sure]
-    rest = "; the others do not, beyond doubt" if len(sure) < len(table) else ""
+    rest = "; for the others it is not beyond doubt" if len(sure) < len(table) else ""
     return f"{plain(label)}: **{'; '.join(words)}**{rest}."
 
 

@@ -84,7 +84,7 @@ def _of_sampling(estimator: Sampling, n: int) -> Sequence[str]:
         " every input, and I(X;T+noise) = mean_i [log2 p(z_i|x_i) − log2 p(z_i)], where p is the"
         f" mixture of the N = {n:,} Gaussians around the activations.",
         "It is unbiased for the noisy network on these inputs, with a standard error (in the CSV),"
-        " and lies between the bounds of the KDE. Estimates below 0 are shown as 0.",
+        " and its mean lies between the bounds of the KDE. Estimates below 0 are shown as 0.",
     )
 
 
@@ -111,9 +111,9 @@ def _of_renyi(estimator: Renyi, n: int) -> Sequence[str]:
 def _of_quantised(estimator: Quantised, n: int) -> Sequence[str]:
     return (
         f"Quantised: every unit of T is rounded to the nearest of 2^{estimator.bits} ="
-        f" {2**estimator.bits:,} even levels on the range of its activation ([0, 1] for the"
-        " output); I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n over the counts n of distinct rows,"
-        f" N = {n:,}, and I(T;Y) = H(T) + H(Y) − H(T,Y).",
+        f" {2**estimator.bits:,} even levels on the range of its activation, or of the run where it"
+        " has none ([0, 1] for the output); I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n over the"
+        f" counts n of distinct rows, N = {n:,}, and I(T;Y) = H(T) + H(Y) − H(T,Y).",
         "For a network trained on a grid of as many bits or fewer, rounding changes nothing: the"
         " values are **exact**, with no choice of an estimator left. For any other network they"
         " are those of a **rounded** copy.",
@@ -146,8 +146,8 @@ def _of_binning(estimator: Binning, n: int) -> Sequence[str]:
         f"Binning: every unit of T is cut into {cells}; I(X;T) = H(T) = log2 N − (1/N) Σ n log2 n"
         f" over the counts n of distinct rows, N = {n:,}.",
         *_option_lines(estimator),
-        "I(T;Y) = H(T) + H(Y) − H(T,Y). It is exact for the quantised network, and says nothing"
-        " of what lies below the bins: a layer that saturates loses bins, not information.",
+        "I(T;Y) = H(T) + H(Y) − H(T,Y). It says nothing of what lies below the bins: a layer that"
+        " saturates loses bins, not information.",
     )
 
 
@@ -175,7 +175,8 @@ def _of_ksg(estimator: KSG, n: int) -> Sequence[str]:
         f" closer in X, and in T, than the k-th neighbour in both (k = {estimator.k}); I(T;Y) by"
         f" Ross's form of it for labels{rows}.",
         "**A diagnostic, not a measurement**: T is a function of X, so the true I(X;T) of a"
-        " continuous X is infinite and this estimate grows like log2 N; for inputs that are few"
+        " continuous X is infinite and this estimate grows with the samples taken, like log2 of"
+        " their number; for inputs that are few"
         " and discrete its distances are tied. Compare layers and epochs, not bits.",
     )
 

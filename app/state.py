@@ -453,7 +453,8 @@ def probe_command(experiment: Experiment, probe: Probe, definition: str | None =
 
 def verdict_command(experiment: Experiment, estimator: Estimator, samples: str) -> str:
     """The commands that make this run and its verdicts on the whole ladder again."""
-    return _of_run(experiment, "verdicts", *_seen_words(estimator, samples))
+    words = _seen_words(estimator, samples, value=estimator.parameter == "width")
+    return _of_run(experiment, "verdicts", *words)
 
 
 def sizes_command(experiment: Experiment, estimator: Estimator, samples: str, epoch: int) -> str:
@@ -473,8 +474,12 @@ def _run_words(experiment: Experiment) -> list[str]:
     return ["python -m ibcore run", preset.name, *settings]
 
 
-def _seen_words(estimator: Estimator, samples: str) -> list[str]:
-    return [*_estimator_words(estimator), *(() if samples == "all" else (f"--samples {samples}",))]
+def _seen_words(estimator: Estimator, samples: str, *, value: bool = True) -> list[str]:
+    """The estimator, with the `value` of its parameter, and the samples."""
+    return [
+        *_estimator_words(estimator, value),
+        *(() if samples == "all" else (f"--samples {samples}",)),
+    ]
 
 
 def chained(commands: list[str]) -> str:
@@ -487,22 +492,25 @@ def _json(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _estimator_words(estimator: Estimator) -> list[str]:
+def _estimator_words(estimator: Estimator, value: bool) -> list[str]:
     family, parameter = to_dict(estimator)["family"], estimator.parameter
-    if family != "binning":
-        value = _text(getattr(estimator, parameter))
-        return [f"--estimator {family} --{parameter} {value}"]
-    options = []
+    given = f"--{parameter.replace('_', '-')} {_text(getattr(estimator, parameter))}"
+    words = [f"--estimator {family}", *([given] if value else [])]
+    return words if family != "binning" else [*words, *_binning_words(estimator)]
+
+
+def _binning_words(estimator: Binning) -> list[str]:
+    words = []
+    if estimator.width is None:
+        limits = estimator.limits
+        # Without exponents: a parser of options takes -1e-05 for one of them.
+        given = limits if isinstance(limits, str) else " ".join(map(_positional, limits))
+        words.append(f"--limits {given}")
     if estimator.correction != "none":
-        options.append(f"--correction {estimator.correction}")
+        words.append(f"--correction {estimator.correction}")
     if estimator.null:
-        options.append(f"--null {estimator.null}")
-    if estimator.width is not None:
-        return [f"--estimator binning --width {_text(estimator.width)}", *options]
-    limits = estimator.limits
-    # Without exponents: a parser of options takes -1e-05 for one of them.
-    words = limits if isinstance(limits, str) else " ".join(map(_positional, limits))
-    return [f"--estimator binning --n-bins {estimator.n_bins} --limits {words}", *options]
+        words.append(f"--null {estimator.null}")
+    return words
 
 
 def _positional(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `python -m ibcore run | plane | probe | trials | fetch | presets`."""
+"""The command line: `python -m ibcore COMMAND`, with `--help` for the commands there are."""
 
 import argparse
 import signal
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verdicts.add_argument("run", type=Path, metavar="RUN.npz")
     verdicts.add_argument("--out", type=Path, metavar="FILE.csv")
-    _add_estimator(verdicts)
+    _add_estimator(verdicts, on_ladder=True)
     verdicts.set_defaults(command=_verdicts)
 
     sizes = commands.add_parser("sizes", help="information against the number of samples, as CSV")
@@ -119,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_estimator(parser: argparse.ArgumentParser) -> None:
+def _add_estimator(parser: argparse.ArgumentParser, *, on_ladder: bool = False) -> None:
+    """Options of the estimator; the value of its parameter is none where it is on its ladder."""
     group = parser.add_argument_group(
         "estimator",
         "What is not said is the preset's; without one quantised networks are counted on their"
@@ -127,22 +128,23 @@ def _add_estimator(parser: argparse.ArgumentParser) -> None:
         " else on the range of the run.",
     )
     group.add_argument("--estimator", choices=ESTIMATORS)
-    group.add_argument("--n-bins", type=int)
     group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer | rank | grid")
     group.add_argument("--correction", choices=CORRECTIONS)
     group.add_argument("--null", type=int, metavar="SHUFFLES")
-    group.add_argument("--width", type=float)
-    group.add_argument("--variance", type=float)
-    group.add_argument("--alpha", type=float)
-    group.add_argument("--k", type=int, metavar="NEIGHBOURS")
-    group.add_argument("--bits", type=int)
+    group.add_argument("--width", type=float, help="bins of a width; on a ladder, of any")
+    if not on_ladder:
+        group.add_argument("--n-bins", type=int)
+        group.add_argument("--variance", type=float)
+        group.add_argument("--alpha", type=float)
+        group.add_argument("--k", type=int, metavar="NEIGHBOURS")
+        group.add_argument("--bits", type=int)
     group.add_argument("--samples", choices=SAMPLES, default="all")
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
     """The first of the defaults that is of the family asked for, with the given options."""
     names = ("n_bins", "width", "variance", "alpha", "k", "bits", "correction", "null")
-    given = {name: getattr(options, name) for name in names}
+    given = {name: getattr(options, name, None) for name in names}
     given |= {"limits": _limits(options.limits)}
     given = {name: value for name, value in given.items() if value is not None}
     described = [to_dict(default) for default in defaults]

@@ -23,7 +23,7 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     KINDS), layer (of a rise: the later of the two), epoch where it is worst, `bits`
     beyond the law there, and the share of the checkpoints that break it by more than
     0.05 bits. For "saturated", layer and epoch are those where most replicates are
-    within half a bit of log2 N; `bits` is NaN.
+    within half a bit of the most that the samples allow; `bits` is NaN.
     """
     means = plane.groupby(["layer", "epoch"])[["i_xt", "i_ty", "saturated"]].mean()
     i_xt, i_ty = (means[name].unstack("epoch") for name in ("i_xt", "i_ty"))

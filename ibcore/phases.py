@@ -171,8 +171,8 @@ def snr_onset(mean_norm, std_norm, epochs, *, seed: int = 0) -> Event:
     The maximum of a noisy curve lies above its end even where nothing falls, so the
     fall has to show in replicates that had no part in choosing the maximum, as in
     `compression`: each replicate falls from where the mean of the others is largest to
-    the mean of its own last three checkpoints, and the 2.5 % bound of the mean of these
-    falls has to exceed ln 1.25. Without this, the noise described at `crossing` was
+    the mean of its own last three checkpoints, and Student's 2.5 % bound of the mean of
+    these falls has to exceed ln 1.25. Without this, the noise described at `crossing` was
     called a fall in 42 % of the simulations; with it, in 1 %. A single replicate has
     neither guard nor interval.
 
@@ -185,7 +185,7 @@ def snr_onset(mean_norm, std_norm, epochs, *, seed: int = 0) -> Event:
     if not len(log_snr):
         return Event(None, None, None)
     epoch = _onset_epochs(smooth(log_snr.mean(axis=0, keepdims=True)), epochs)[0]
-    held_out, _ = _interval(_resampled_means(_held_out_falls(smooth(log_snr)), seed))
+    held_out = _lower_bound(_held_out_falls(smooth(log_snr)))
     if np.isnan(epoch) or (held_out is not None and held_out <= MARGIN):
         return Event(None, None, None)
     resampled = _onset_epochs(smooth(_resampled_means(log_snr, seed)), epochs)
@@ -287,7 +287,7 @@ def _held_out_falls(curves: np.ndarray) -> np.ndarray:
 
 def _lower_bound(values: np.ndarray) -> float | None:
     """Student's lower bound of the mean at 2.5 %: resampling few values makes it too high."""
-    if len(values) < LEAST_REPLICATES:
+    if len(values) < 2:
         return None
     error = values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() + stdtrit(len(values) - 1, 0.025) * error)

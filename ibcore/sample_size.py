@@ -5,6 +5,7 @@ settled says something of the network. (How counting and kernels depend on N: Pa
 2003, Estimation of entropy and mutual information, Section 4.)
 """
 
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,9 +22,10 @@ SETTLED = 0.05
 """Bits that a settled estimate may still change by when the samples double."""
 
 
-def subsample_sizes(n_samples: int) -> tuple[int, ...]:
-    """n_samples and its halves, down to 32 or a little more, rising."""
-    sizes = [n_samples]
+def subsample_sizes(n_samples: int, estimator: Estimator | None = None) -> tuple[int, ...]:
+    """n_samples, or what the estimator takes of them, and halves of it down to 32, rising."""
+    most = getattr(estimator, "most_samples", None)
+    sizes = [n_samples if most is None else min(n_samples, most)]
     while sizes[-1] // 2 >= SMALLEST:
         sizes.append(sizes[-1] // 2)
     return tuple(reversed(sizes))
@@ -43,12 +45,15 @@ def subsampled(
     `per_layer` are estimators with measured limits (`plane.with_measured_limits`). The
     samples are shuffled once and cut into disjoint subsamples of n, up to eight of
     which are used: their spread is that of drawing n samples. Columns: n, draw, and
-    those of `information_plane`. Raises FieldError for an n that is not there.
+    those of `information_plane`. Raises FieldError for an n that is not there, ValueError
+    where every replicate had diverged.
     """
-    seen = observed(run, k, samples=samples)
-    n_samples = seen.layers[0].shape[1]
-    if not 1 <= n <= n_samples:
+    n_samples = run.n_samples(samples)
+    if not isinstance(n, numbers.Integral) or not 1 <= n <= n_samples:
         raise FieldError("n", n, f"a whole number from 1 to {n_samples}")
+    if not run.sound(k).any():
+        raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[k]}")
+    seen = observed(run, k, samples=samples)
     order = np.random.default_rng([seed, n_samples]).permutation(n_samples)
     estimator = per_layer[0]
     value = getattr(estimator, estimator.parameter)

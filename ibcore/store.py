@@ -36,7 +36,7 @@ from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
-from ibcore.trials import Trial, in_turn, table
+from ibcore.trials import Trial, in_turn
 
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""
@@ -354,7 +354,7 @@ class Store:
         self, run: Run, k: int, estimator: Estimator, *, samples: str = "all"
     ) -> tuple[pd.DataFrame, int, int]:
         """The table of the sizes already done, their number, and that of all sizes."""
-        total = len(subsample_sizes(run.n_samples(samples)))
+        total = len(subsample_sizes(run.n_samples(samples), estimator))
         if not self._limits_known(run, estimator, samples):
             return pd.DataFrame(), 0, total
         tables = self._known(self._sizes(run, k, estimator, samples))
@@ -369,7 +369,7 @@ class Store:
                 _digest(key, str(n)),
                 partial(subsampled, run, k, per_layer, n, samples=samples),
             )
-            for n in subsample_sizes(run.n_samples(samples))
+            for n in subsample_sizes(run.n_samples(samples), estimator)
         ]
 
     def tried(
@@ -381,10 +381,6 @@ class Store:
     ) -> pd.DataFrame:
         """`ibcore.trials.trials`, cached question by question (see `ibcore.trials.plan`)."""
         return in_turn(questions, self.trial, progress, should_stop)
-
-    def known_tried(self, questions: Sequence[Trial]) -> pd.DataFrame:
-        """The rows of the questions that are answered already, wherever in the plan they are."""
-        return table([self.trial(question) for question in questions if self.has_trial(question)])
 
     def has_trial(self, question: Trial) -> bool:
         """Whether the answer is in the cache."""

@@ -27,8 +27,8 @@ MEAN_COLUMNS = (
 )
 TITLES = {"i_xt": "I(X;T)", "i_ty": "I(T;Y)", "h_t": "H(T)"}
 SATURATION = {
-    True: "× saturated in most replicates: close to log2 N, the samples limit the estimate",
-    False: "no estimate is saturated (close to log2 N)",
+    True: "× saturated in most replicates: close to the most that the samples allow",
+    False: "no estimate is saturated (close to the most that the samples allow)",
 }
 SINGLE_PATHS = 20
 """More paths of single replicates than these cannot be told apart and slow the chart down."""

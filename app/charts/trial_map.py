@@ -78,10 +78,10 @@ def _words(row, shown: str) -> str:
     bounded = np.isfinite(row.lower) and np.isfinite(row.upper)
     less = row.truth if shown == "error" else 0.0
     sign = "+" if shown == "error" else ""
-    if bounded:
-        return f"{row.lower - less:{sign}.2f} to\n{row.upper - less:{sign}.2f}"
-    spread = f"\n± {row.sd:.3f}" if np.isfinite(row.sd) else ""
     limited = " ×" * bool(row.saturated)
+    if bounded:
+        return f"{row.lower - less:{sign}.2f} to\n{row.upper - less:{sign}.2f}{limited}"
+    spread = f"\n± {row.sd:.3f}" if np.isfinite(row.sd) else ""
     return f"{row.estimate - less:{sign}.3f}{limited}{spread}"
 
 

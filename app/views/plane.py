@@ -86,7 +86,9 @@ def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.C
         return look
     key = run.content_key, repr(estimator), samples
     verdicts = analysis.of_plane(key, found.table)
-    laws = analysis.of_laws(key, found.table, settings.h_x, settings.h_y)
+    soft = run.dataset.p_y_given_x is not None
+    most = run.dataset.i_xy if soft else settings.h_y
+    laws = analysis.of_laws(key, found.table, settings.h_x, most)
     exact = exactness(run, estimator)
     return replace(
         look,

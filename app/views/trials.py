@@ -17,18 +17,18 @@ from charts import (
 )
 from describe import duration, versions
 from describe_trials import (
-    LESSONS,
     MEASURES,
     case_lines,
     case_titles,
     contender_names,
+    lesson,
     seed_words,
     trial_caption,
     trial_command,
     verdict_lines,
 )
 from ibcore.theory import TRUTHS
-from ibcore.theory.three_neurons import GAINS, bits, gain_curves, squashed
+from ibcore.theory.three_neurons import bits, gain_curves, squashed
 from ibcore.trials import summary
 from views.common import Figure, Handout, body, hand_out, notes, work_line
 
@@ -183,7 +183,7 @@ _MEANINGS = {
     " samples limits it",
     "estimate": "mean estimate in bits ± 1 standard deviation over seeds, or lower to upper bound;"
     " grey: asked for another quantity",
-    "time": "median time of one answer",
+    "time": "median time of one answer, as measured when it was first given",
 }
 
 
@@ -229,7 +229,7 @@ def _gains() -> None:
         f"I(X;T) of T = φ(wX), X ~ N(0, 1): {MEASURES[cut]}, {how}; exact",
     )
     _chart(figure)
-    st.markdown(LESSONS[cut])
+    st.markdown(lesson(cut, curves))
     option = f"variance={variance!r}" if noisy else f"n_bins={n_bins}"
     _exact(figure, f"gain_curves({cut!r}, {option})")
 
@@ -240,8 +240,7 @@ def _number(value: float) -> str:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _curves(measure: str, n_bins: int, variance: float) -> pd.DataFrame:
-    gains = sorted({*(float(f"{w:.6g}") for w in GAINS), *state.CHOICES["gain"]})
-    return gain_curves(measure, n_bins=n_bins, variance=variance, gains=gains)
+    return gain_curves(measure, n_bins=n_bins, variance=variance)
 
 
 def _exact(figure: Figure, call: str) -> None:

@@ -17,6 +17,7 @@ from describe_verdicts import overall, summary
 from families import FAMILIES
 from ibcore import PRESETS, Binning, Run, robustness
 from ibcore.estimators import Estimator
+from ibcore.verdicts import LEAST_CHECKPOINTS
 from views.common import RULES, Figure, beyond_limits, body, exports, status, work_line
 
 WIDTH = 980
@@ -36,6 +37,9 @@ def draw() -> bool:
     busy = job is not None and job.active
     if shown.origin == "live":
         st.info("The verdicts are given once the training has ended.")
+        return busy
+    if len(shown.run.epochs) < LEAST_CHECKPOINTS:
+        st.info(f"Fewer than {LEAST_CHECKPOINTS} checkpoints show no phases: there is no verdict.")
         return busy
     try:
         return _maps(shown) or busy
@@ -137,7 +141,7 @@ def _runs(shown: runs.Shown, versus: str) -> dict[str, runs.Shown]:
 
 def _panel(wanted: _Wanted, table: pd.DataFrame) -> VerdictPanel:
     estimator, parameter = wanted.estimator, wanted.estimator.parameter
-    key = wanted.shown.run.content_key, state.current()["samples"], families.title(estimator)
+    key = curves.identity(wanted.shown.run, estimator, state.current()["samples"])
     verdicts = analysis.of_ladder((*key, len(table)), table, parameter)
     now = getattr(estimator, parameter)
     return VerdictPanel(wanted.title, families.title(estimator), parameter, verdicts, table, now)
@@ -171,7 +175,8 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
     st.caption(
         "A layer compresses where the mean of I(X;T) over replicates falls from its maximum to the"
         " end by more than 0.05 bits, in 97.5 % of the resamples of the replicates and also when"
-        " the maximum is chosen without the replicate it is measured in."
+        " the maximum is chosen without the replicate it is measured in. Absent means that no value"
+        " shows it beyond doubt, not that it is disproved."
     )
     exports(figure, run, state.chained(_commands(run)))
 

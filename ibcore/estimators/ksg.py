@@ -42,7 +42,7 @@ class KSG:
 
     For a T with a density given X this approaches Shannon's I(X;T). A network has none:
     where T is a function of a continuous X, I(X;T) is infinite, and the estimate grows
-    like log2 N and says only how evenly T stretches X. T = X gives
+    like log2 N, of the N samples taken, and says only how evenly T stretches X. T = X gives
     (psi(N) - psi(k)) / ln 2, the most there is; T = tanh(X) of X ~ N(0, 1) about
     log2 N - 2.5 at k = 3 and log2 N - 3.2 at k = 5. For a discrete X, whose distances
     tie, it says nothing of Shannon's information either. I(T;Y) is finite, and sound
@@ -73,6 +73,11 @@ class KSG:
     def __post_init__(self):
         object.__setattr__(self, "k", _checked_whole("k", self.k, 1, _MOST_NEIGHBOURS))
         object.__setattr__(self, "rows", _checked_whole("rows", self.rows, 2, _MOST_ROWS))
+
+    @property
+    def most_samples(self) -> int:
+        """Of more samples, so many are taken."""
+        return self.rows
 
     @property
     def parameter(self) -> str:

@@ -11,7 +11,8 @@ from ibcore.estimators.information import Information
 class Estimator(Protocol):
     """A frozen dataclass whose fields are all its settings.
 
-    One whose `needs_inputs` is True takes the points X besides, as a keyword of `information`
+    One that takes no more than so many samples has their number as `most_samples`. One
+    whose `needs_inputs` is True takes the points X besides, as a keyword of `information`
     and `ladder`: inputs (N, D0), or (R, N, D0) where replicates have their own.
     """
 

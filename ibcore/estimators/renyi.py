@@ -67,6 +67,11 @@ class Renyi:
             object.__setattr__(self, "width", _checked_width(self.width))
 
     @property
+    def most_samples(self) -> int | None:
+        """Of more samples, so many are taken; all of them for order 2."""
+        return None if self.alpha == 2 else MOST_ROWS
+
+    @property
     def parameter(self) -> str:
         """The field a ladder varies."""
         return "alpha"

@@ -24,14 +24,14 @@ ACTIVATIONS = ("tanh", "relu", "linear")
 MEASURES = ("width", "limits", "range", "rank", "noise")
 """What is done to T before it is measured; `information` defines them."""
 
-GAINS = tuple(np.geomspace(0.1, 100.0, 61).tolist())
-"""Gains w of a curve, twenty to a factor of ten."""
-
 SLIDER_GAINS = (
     *(0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 1.7, 2.0, 2.5, 3.0),
     *(4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 70.0, 100.0),
 )
 """Gains for a slider, those of published tables among them."""
+
+GAINS = tuple(sorted({*np.geomspace(0.1, 100.0, 61).round(6).tolist(), *SLIDER_GAINS}))
+"""Gains w of a curve: twenty to a factor of ten, and those of the slider."""
 
 REACH = 4.0
 """The range of a unit is where |X| <= 4; beyond are 6 samples in 100 000."""

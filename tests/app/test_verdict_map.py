@@ -111,7 +111,7 @@ def test_the_strip_of_one_estimator_names_what_compresses():
     interval = f"[{first['drop_lower']:.1f}, {first['drop_upper']:.1f}]"
     assert said.startswith(f"30 bins: **layer a compresses by {first['drop']:.1f} bits {interval}")
     assert "; layer b compresses" in said
-    assert said.endswith("the others do not, beyond doubt.")
+    assert said.endswith("for the others it is not beyond doubt.")
     assert "layer b" not in strip(at_10, ("a", "b", "c"), "10 bins")
     assert "no layer compresses" in strip(at_10.iloc[2:], ("a", "b", "c"), "10 bins")
     assert "too few replicates" in strip(panel(replicates=3).verdicts, ("a", "b", "c"), "x")

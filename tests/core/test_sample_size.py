@@ -1,10 +1,12 @@
 """The estimate from a subsample is the estimator on just those samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ibcore.estimators import KDE, Binning
+from ibcore.estimators import KDE, KSG, Binning, Renyi
 from ibcore.experiment import FieldError, Task
 from ibcore.plane import information_plane, with_measured_limits
 from ibcore.sample_size import growth, subsample_sizes, subsampled
@@ -21,6 +23,14 @@ def test_sizes_double_up_to_all_samples():
     assert subsample_sizes(4096) == (32, 64, 128, 256, 512, 1024, 2048, 4096)
     assert subsample_sizes(1797) == (56, 112, 224, 449, 898, 1797)
     assert subsample_sizes(20) == (20,)
+
+
+def test_no_more_samples_than_the_estimator_takes():
+    """Beyond them nothing would change, and it would look settled."""
+    assert subsample_sizes(4096, KSG(rows=500)) == (62, 125, 250, 500)
+    assert subsample_sizes(4096, Renyi(1.5))[-1] == 1000
+    assert subsample_sizes(4096, Renyi())[-1] == subsample_sizes(4096, KDE())[-1] == 4096
+    assert subsample_sizes(100, KSG(rows=500))[-1] == 100
 
 
 def test_all_samples_give_the_plane(run):
@@ -53,6 +63,12 @@ def test_a_size_that_is_not_there_is_named(run):
     for n in (0, 1798):
         with pytest.raises(FieldError, match="a whole number from 1 to 1797"):
             subsampled(run, 0, (Binning(),) * run.n_layers, n)
+
+
+def test_where_every_replicate_had_diverged_there_is_one_line(run):
+    lost = replace(run, diverged=np.zeros_like(run.diverged))
+    with pytest.raises(ValueError, match="every replicate had diverged by epoch"):
+        subsampled(lost, 0, (Binning(),) * run.n_layers, 50)
 
 
 def test_growth_is_what_the_last_doubling_adds():
