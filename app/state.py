@@ -7,12 +7,9 @@ preset must fill what the link leaves open. One parameter, `at`, belongs to the
 browser: the checkpoint where the epoch slider stands.
 """
 
-import json
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
-import numpy as np
 import streamlit as st
 
 from families import FAMILIES
@@ -35,8 +32,8 @@ from ibcore.experiment import (
     OUTPUT_NAMES,
     TASK_NAMES,
 )
-from ibcore.presets import PRESETS, Preset, nearest
-from ibcore.probes import PROTOCOLS, Probe
+from ibcore.presets import PRESETS, Preset
+from ibcore.probes import PROTOCOLS
 from ibcore.run import SAMPLES
 from ibcore.theory import TRUTHS
 from ibcore.theory.three_neurons import MEASURES, SLIDER_GAINS
@@ -73,7 +70,7 @@ class Setting:
         if self.kind == "bits":
             return FLOAT if value is None else str(value)
         if self.kind in ("number", "text"):
-            return "" if value is None else value if self.kind == "text" else _text(value)
+            return "" if value is None else value if self.kind == "text" else as_text(value)
         return value
 
     def parsed(self, shown: object) -> object:
@@ -367,7 +364,7 @@ def write_link() -> None:
     """Put the settings into the URL: the preset, and what differs from it."""
     settings = st.session_state["kept"] = current()
     preset = of_preset(PRESETS[settings["preset"]])
-    link = {key: _text(settings[key]) for key, value in preset.items() if settings[key] != value}
+    link = {key: as_text(settings[key]) for key, value in preset.items() if settings[key] != value}
     if link or settings["preset"] != FIRST_PRESET:
         link = {"preset": settings["preset"]} | link
     at = {key: text for key, text in st.query_params.to_dict().items() if key == "at"}
@@ -424,94 +421,14 @@ def read(key: str, text: str) -> object:
 
 
 def _one_of(key: str, text: str) -> object:
-    by_text = {_text(choice): choice for choice in CHOICES[key]}
+    by_text = {as_text(choice): choice for choice in CHOICES[key]}
     if text not in by_text:
         raise FieldError(key, text, "one of " + ", ".join(by_text))
     return by_text[text]
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
     """A value as a link and a text field write it; floats to their last digit."""
     if isinstance(value, list):
         return ",".join(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
-    """The command that makes this run and its plane again."""
-    seen = _seen_words(estimator, samples)
-    return " ".join([*_run_words(experiment), *seen, "--out out"])
-
-
-def probe_command(experiment: Experiment, probe: Probe, definition: str | None = None) -> str:
-    """The commands that make this run and the probe's table again."""
-    given = vars(probe) | {"definition": definition}
-    options = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
-    words = (f"--{name} {_text(value)}" for name, value in options.items())
-    return _of_run(experiment, "probe", probe.family, *words)
-
-
-def verdict_command(experiment: Experiment, estimator: Estimator, samples: str) -> str:
-    """The commands that make this run and its verdicts on the whole ladder again."""
-    words = _seen_words(estimator, samples, value=estimator.parameter == "width")
-    return _of_run(experiment, "verdicts", *words)
-
-
-def sizes_command(experiment: Experiment, estimator: Estimator, samples: str, epoch: int) -> str:
-    """The commands that make this run and its information against N again."""
-    return _of_run(experiment, "sizes", f"--epoch {epoch}", *_seen_words(estimator, samples))
-
-
-def _of_run(experiment: Experiment, command: str, *words: str) -> str:
-    """The command that makes the run, and one that takes its file."""
-    second = f"--out out && python -m ibcore {command} out/run.npz"
-    return " ".join([*_run_words(experiment), second, *words])
-
-
-def _run_words(experiment: Experiment) -> list[str]:
-    preset, changes = nearest(experiment)
-    settings = (f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items())
-    return ["python -m ibcore run", preset.name, *settings]
-
-
-def _seen_words(estimator: Estimator, samples: str, *, value: bool = True) -> list[str]:
-    """The estimator, with the `value` of its parameter, and the samples."""
-    return [
-        *_estimator_words(estimator, value),
-        *(() if samples == "all" else (f"--samples {samples}",)),
-    ]
-
-
-def chained(commands: list[str]) -> str:
-    """Commands that begin alike as one: what they share is done once, the rest in turn."""
-    first, *_ = commands[0].split(" && ")
-    return " && ".join([first, *(command.split(" && ")[1] for command in commands)])
-
-
-def _json(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _estimator_words(estimator: Estimator, value: bool) -> list[str]:
-    family, parameter = to_dict(estimator)["family"], estimator.parameter
-    given = f"--{parameter.replace('_', '-')} {_text(getattr(estimator, parameter))}"
-    words = [f"--estimator {family}", *([given] if value else [])]
-    return words if family != "binning" else [*words, *_binning_words(estimator)]
-
-
-def _binning_words(estimator: Binning) -> list[str]:
-    words = []
-    if estimator.width is None:
-        limits = estimator.limits
-        # Without exponents: a parser of options takes -1e-05 for one of them.
-        given = limits if isinstance(limits, str) else " ".join(map(_positional, limits))
-        words.append(f"--limits {given}")
-    if estimator.correction != "none":
-        words.append(f"--correction {estimator.correction}")
-    if estimator.null:
-        words.append(f"--null {estimator.null}")
-    return words
-
-
-def _positional(value: float) -> str:
-    return np.format_float_positional(value, trim="-")

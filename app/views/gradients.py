@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import analysis
+import commands
 import curves
 import probing
 import runs
@@ -203,7 +204,7 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
             st.caption(f"**Provisional**: computed up to epoch {reached}; this may change.")
     else:
         st.info("Too few checkpoints to tell phases: 8 are needed.")
-    exports(figure, run, state.probe_command(run.experiment, probe, definition))
+    exports(figure, run, commands.probe_command(run.experiment, probe, definition))
     _overlay(shown, found.table)
     with st.expander("What am I looking at?"):
         for line in phase_lines(probe, run, n_batches, definition):
@@ -262,11 +263,11 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
         )
         _chart(figure, sidebar.theme())
         commands = [
-            state.probe_command(shown.run.experiment, probe, definition)
+            commands.probe_command(shown.run.experiment, probe, definition)
             for probe in at_hand
             for definition in DEFINITIONS
         ]
-        exports(figure, shown.run, state.chained(commands))
+        exports(figure, shown.run, commands.chained(commands))
 
 
 def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[GradientProbe, pd.DataFrame]:
@@ -322,7 +323,7 @@ def _losses(shown: runs.Shown) -> bool:
     )
     _chart(figure, sidebar.theme())
     st.markdown(_ratio_words(found.table))
-    exports(figure, run, state.probe_command(run.experiment, probe))
+    exports(figure, run, commands.probe_command(run.experiment, probe))
     return found.busy
 
 
@@ -363,7 +364,7 @@ def _weights(shown: runs.Shown) -> bool:
         " and mean absolute cosines between units (mean ± 1 standard deviation)",
     )
     _chart(figure, sidebar.theme())
-    exports(figure, run, state.probe_command(run.experiment, probe))
+    exports(figure, run, commands.probe_command(run.experiment, probe))
     return found.busy
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import analysis
+import commands
 import curves
 import runs
 import sizes
@@ -118,7 +119,7 @@ def _show(
         table,
         f"{estimator.label}, {spread(run)}, {samples} samples; bits{beyond}",
     )
-    exports(figure, run, state.reproduction(run.experiment, estimator, samples))
+    exports(figure, run, commands.reproduction(run.experiment, estimator, samples))
 
 
 def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
@@ -168,7 +169,7 @@ def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFram
     st.vega_lite_chart(
         spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
     )
-    command = state.sizes_command(shown.run.experiment, estimator, samples, epoch)
+    command = commands.sizes_command(shown.run.experiment, estimator, samples, epoch)
     exports(figure, shown.run, command)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+import commands
 import curves
 import families
 import runs
@@ -88,7 +89,7 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
         table,
         f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}, {samples} samples; bits{beyond}",
     )
-    command = state.reproduction(shown.run.experiment, estimator, samples)
+    command = commands.reproduction(shown.run.experiment, estimator, samples)
     for title, figure in (
         ("The plane at six values", planes),
         ("I(X;T) at every value and epoch", heat),

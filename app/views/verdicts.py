@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import analysis
+import commands
 import curves
 import families
 import runs
@@ -178,14 +179,14 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
         " the maximum is chosen without the replicate it is measured in. Absent means that no value"
         " shows it beyond doubt, not that it is disproved."
     )
-    exports(figure, run, state.chained(_commands(run)))
+    exports(figure, run, commands.chained(_commands(run)))
 
 
 def _commands(run: Run) -> list[str]:
     """A command for the maps of the run on the screen by each estimator."""
     settings = state.current()
     estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
-    return [state.verdict_command(run.experiment, e, settings["samples"]) for e in estimators]
+    return [commands.verdict_command(run.experiment, e, settings["samples"]) for e in estimators]
 
 
 def _names(panels: list[VerdictPanel], run) -> tuple[str, ...]:

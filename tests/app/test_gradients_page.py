@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import commands
 import jobs
 import probing
 import state
@@ -68,7 +69,7 @@ def trained(**training):
 def link_of(experiment):
     """The part of a link that differs from the first preset."""
     settings, first = state.of_experiment(experiment), state.defaults()
-    return {key: state._text(value) for key, value in settings.items() if first[key] != value}
+    return {key: state.as_text(value) for key, value in settings.items() if first[key] != value}
 
 
 def test_the_bundled_run_is_there_as_its_source_drew_it():
@@ -187,7 +188,7 @@ def test_every_preset_fills_the_settings_of_its_gradients(name):
 
 @pytest.mark.parametrize("probe", [GradientProbe(batch_size=64), GradientProbe("sampled", 9, 33)])
 def test_the_command_of_a_caption_asks_for_the_same_probe(probe):
-    command = state.probe_command(SMALL, probe, "caption")
+    command = commands.probe_command(SMALL, probe, "caption")
     assert command.startswith("python -m ibcore run")
     words = command.split("&& ")[1].split()
     assert words[:6] == ["python", "-m", "ibcore", "probe", "out/run.npz", "gradients"]

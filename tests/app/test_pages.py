@@ -302,7 +302,7 @@ def test_the_guide_links_to_presets_that_exist():
 def test_rank_bins_and_options_change_the_estimate_and_are_explained():
     Store().train(SMALL, device="cpu")
     first, options = state.defaults(), {"limits": "rank", "corr": "miller-madow", "bins": "10"}
-    small = {k: state._text(v) for k, v in state.of_experiment(SMALL).items() if first[k] != v}
+    small = {k: state.as_text(v) for k, v in state.of_experiment(SMALL).items() if first[k] != v}
     at = opened(**small, **options, null="10", samples="train")
     assert not at.exception
     assert not at.error
@@ -346,7 +346,7 @@ def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):
     Store().curves(run, estimator, estimator.default_ladder, samples="train")
     first = state.defaults()
     settings = state.of_experiment(SMALL) | {"est": family, "samples": "train"}
-    link = {k: state._text(v) for k, v in settings.items() if first[k] != v}
+    link = {k: state.as_text(v) for k, v in settings.items() if first[k] != v}
     at = opened(**link)
     assert not at.exception
     assert not at.error

@@ -63,7 +63,7 @@ def test_the_box_on_the_page_shows_what_a_worker_computed():
     run = Store().train(SMALL, device="cpu")
     first = state.defaults()
     settings = state.of_experiment(SMALL) | {"samples": "train"}
-    link = {k: state._text(v) for k, v in settings.items() if first[k] != v}
+    link = {k: state.as_text(v) for k, v in settings.items() if first[k] != v}
     estimator = state.estimator(first)
     Store().sample_sizes(run, len(run.epochs) - 1, estimator, samples="train")
     at = opened(**link)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import commands
 import state
 from ibcore import KDE, Binning, FieldError, Gaussian, Quantised, Renyi, Sampling
 from ibcore.__main__ import _estimator as parsed_estimator
@@ -51,7 +52,7 @@ def test_a_preset_is_shown_exactly_as_it_is(name):
 )
 def test_a_value_in_a_link_is_read_back_as_it_was(values):
     for key, value in values.items():
-        assert state.read(key, state._text(value)) == value
+        assert state.read(key, state.as_text(value)) == value
 
 
 WRONG_LINKS = [
@@ -148,7 +149,7 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
     if PRESETS[name].experiment.training.batch_mode != "parallel":
         changes["training.resample_split"] = True
     wanted = changed(PRESETS[name].experiment, changes)
-    command = state.reproduction(wanted, estimator, "train")
+    command = commands.reproduction(wanted, estimator, "train")
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "ibcore"]
     options = _parser().parse_args(words[3:])
@@ -162,9 +163,9 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
 @pytest.mark.parametrize("estimator", [Binning(10, "range"), KDE(0.2), Renyi(1.5)])
 def test_the_commands_of_verdicts_and_sizes_make_the_same_estimator(estimator):
     wanted = PRESETS["saxe-relu"].experiment
-    verdicts = state.verdict_command(wanted, estimator, "test")
-    sizes = state.sizes_command(wanted, estimator, "all", 100)
-    both = state.chained([verdicts, sizes]).split(" && ")
+    verdicts = commands.verdict_command(wanted, estimator, "test")
+    sizes = commands.sizes_command(wanted, estimator, "all", 100)
+    both = commands.chained([verdicts, sizes]).split(" && ")
     assert len(both) == 3
     for command, samples in zip(both[1:], ("test", "all"), strict=True):
         options = _parser().parse_args(shlex.split(command)[3:])
