@@ -239,10 +239,15 @@ def curve_rows(
     """The rows of `information_curves` for what is seen of a checkpoint."""
     tables = []
     for layer, ladder in enumerate(seen.ladders(per_layer, values), start=1):
-        for value, information in zip(values, ladder, strict=True):
-            rows = {"epoch": seen.epoch, "layer": layer, "replicate": seen.replicates}
-            rows |= {per_layer[layer - 1].parameter: value} | _columns(information)
-            tables.append(pd.DataFrame(rows))
+        rungs = [_columns(information) for information in ladder]
+        rows = {
+            "epoch": seen.epoch,
+            "layer": layer,
+            "replicate": np.tile(seen.replicates, len(rungs)),
+            per_layer[layer - 1].parameter: np.repeat(values, len(seen.replicates)),
+        }
+        rows |= {name: np.concatenate([rung[name] for rung in rungs]) for name in rungs[0]}
+        tables.append(pd.DataFrame(rows))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

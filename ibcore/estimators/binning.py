@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from ibcore.estimators._bias import miller_madow, occupied_cells, shuffled
+from ibcore.estimators._compiled_counts import bin_sums, distinct, joint_counts
 from ibcore.estimators._rows import odd_multipliers, weighted_sums
 from ibcore.estimators.information import (
     LARGEST,
@@ -158,6 +159,8 @@ class Binning:
         limits = measured(checked) if self.needs_range else self.limits
         if self.by_rank:
             checked = [replace(s, t=doubled_ranks(s.t)) for s in checked]
+        # Every rung takes the units one after the other.
+        checked = [replace(s, t=np.asfortranarray(s.t)) for s in checked]
         return [
             stack([binned(rung, limits, s) for s in checked], np.ndim(t) == 3) for rung in rungs
         ]
@@ -215,19 +218,17 @@ def measured(checked: Sequence[Sample]) -> tuple[float, float]:
 
 def binned(binning: Binning, limits: tuple[float, float] | str, s: Sample) -> Information:
     """The information of one network whose sample is checked; `limits` are those measured."""
-    cells = _cell_keys(binning, limits, s.t)
-    entropies = _entropies(binning.correction, cells, s.y)
+    keys = _cell_keys(binning, limits, s.t)
+    entropies = _entropies(binning.correction, keys, s.y)
     h_t, i_ty = entropies[0], _shared(*entropies)
     if binning.null:
-        i_ty = max(0.0, i_ty - _shuffled_information(binning, cells, s.y))
-    i_xt = h_t if s.x is None else _shared(*_entropies(binning.correction, cells, s.x))
+        i_ty = max(0.0, i_ty - _shuffled_information(binning, keys, s.y))
+    i_xt = h_t if s.x is None else _shared(*_entropies(binning.correction, keys, s.x))
     saturated = is_saturated(i_xt, len(s.t))
     return Information(i_xt=i_xt, i_ty=i_ty, h_t=h_t, saturated=saturated)
 
 
-def _cell_keys(
-    binning: Binning, limits: tuple[float, float] | str, t: np.ndarray
-) -> tuple[np.ndarray, int | None]:
+def _cell_keys(binning: Binning, limits: tuple[float, float] | str, t: np.ndarray) -> np.ndarray:
     if binning.width is not None:
         return width_keys(t, binning.width)
     if binning.by_rank:
@@ -235,12 +236,9 @@ def _cell_keys(
     return bin_keys(t, binning.n_bins, *limits)
 
 
-def _entropies(
-    correction: str, cells: tuple[np.ndarray, int | None], y: np.ndarray
-) -> tuple[float, float, float]:
+def _entropies(correction: str, keys: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """H(T), H(Y) and H(T,Y) in bits."""
-    keys, n_keys = cells
-    h_t, h_ty = joint_entropies(keys, n_keys, y)
+    h_t, h_ty = joint_entropies(keys, y)
     h_y = dense_label_entropy(y)
     if correction == "none":
         return h_t, h_y, h_ty
@@ -252,11 +250,9 @@ def _shared(h_t: float, h_y: float, h_ty: float) -> float:
     return max(0.0, h_t + h_y - h_ty)
 
 
-def _shuffled_information(
-    binning: Binning, cells: tuple[np.ndarray, int | None], y: np.ndarray
-) -> float:
+def _shuffled_information(binning: Binning, keys: np.ndarray, y: np.ndarray) -> float:
     orders = shuffled(y, binning.null, binning.seed)
-    found = [_shared(*_entropies(binning.correction, cells, order)) for order in orders]
+    found = [_shared(*_entropies(binning.correction, keys, order)) for order in orders]
     return sum(found) / len(found)
 
 
@@ -272,33 +268,25 @@ def doubled_ranks(t: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def rank_keys(ranks: np.ndarray, n_bins: int) -> tuple[np.ndarray, int | None]:
+def rank_keys(ranks: np.ndarray, n_bins: int) -> np.ndarray:
     """As `bin_keys`, for bins of equal counts and `doubled_ranks` (N, D)."""
     cells = ranks * n_bins // (2 * len(ranks))
     return _keys(cells.astype(np.uint64), [n_bins] * ranks.shape[1])
 
 
-def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> tuple[np.ndarray, int | None]:
+def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> np.ndarray:
     """One key for each row of `t` (N, D), equal where all units fall into equal bins.
 
-    Returns the keys (N,) as uint64 and a bound they stay below: they are the
-    digits of the row in base `n_bins` where these fit into 59 bits, and a hash
-    (bound None) where they do not.
+    The keys (N,), uint64, are the digits of the row in base `n_bins` where these fit
+    into 59 bits, and a hash where they do not.
     """
     if not lo < hi:
-        return np.zeros(len(t), dtype=np.uint64), 1
-    scaled = np.subtract(t, lo, dtype=np.float64)
-    # An overflow to infinity is undone by the clip.
-    with np.errstate(over="ignore"):
-        scaled /= hi - lo
-        scaled *= n_bins
-    # Clipped before it becomes an integer: a huge activation has no int64. What is
-    # left is not negative, so cutting off its fraction is the floor.
-    cells = np.clip(scaled, 0.0, n_bins - 1.0, out=scaled).astype(np.uint64)
-    return _keys(cells, [n_bins] * t.shape[1])
+        return np.zeros(len(t), dtype=np.uint64)
+    multipliers = _multipliers([n_bins] * t.shape[1])
+    return bin_sums(np.ascontiguousarray(t.T), n_bins, lo, hi, multipliers)
 
 
-def width_keys(t: np.ndarray, width: float) -> tuple[np.ndarray, int | None]:
+def width_keys(t: np.ndarray, width: float) -> np.ndarray:
     """As `bin_keys`, for bins floor(t / width) without end."""
     with np.errstate(over="ignore"):
         scaled = np.divide(t, width, dtype=np.float64)
@@ -308,59 +296,33 @@ def width_keys(t: np.ndarray, width: float) -> tuple[np.ndarray, int | None]:
     return _keys(cells.astype(np.uint64), [int(top) + 1 for top in cells.max(axis=0)])
 
 
-def _keys(cells: np.ndarray, sizes: list[int]) -> tuple[np.ndarray, int | None]:
-    n_keys = math.prod(sizes)
-    if n_keys >= 2**_KEY_BITS:
-        return weighted_sums(cells, odd_multipliers(len(sizes))), None
-    places = [math.prod(sizes[:d]) for d in range(len(sizes))]
-    return weighted_sums(cells, np.array(places, dtype=np.uint64)), n_keys
+def _keys(cells: np.ndarray, sizes: list[int]) -> np.ndarray:
+    return weighted_sums(cells, _multipliers(sizes))
 
 
-def joint_entropies(keys: np.ndarray, n_keys: int | None, y: np.ndarray) -> tuple[float, float]:
-    """H(T) and H(T,Y) in bits for keys of T (N,) below `n_keys` and labels Y.
+def _multipliers(sizes: list[int]) -> np.ndarray:
+    if math.prod(sizes) >= 2**_KEY_BITS:
+        return odd_multipliers(len(sizes))
+    return np.array([math.prod(sizes[:d]) for d in range(len(sizes))], dtype=np.uint64)
+
+
+def joint_entropies(keys: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """H(T) and H(T,Y) in bits for keys of T (N,) and labels Y.
 
     H = log N - (1/N) sum_n n log n over the counts n of the distinct values. Soft
     labels (N, C) weigh p(t, y) = (1/N) sum_i [t = t_i] p(y|x_i).
     """
     if y.ndim == 2:
-        return _soft_entropies(keys, y)
-    n_classes = int(y.max()) + 1
-    if n_keys is not None and n_keys * n_classes <= 4 * len(keys):
-        return _tabulated_entropies(keys, n_keys, y, n_classes)
-    return _sorted_entropies(keys, n_keys, y, n_classes)
+        cells, counts = distinct(keys)
+        return binned_entropy(counts), _soft_entropy(cells, counts, y)
+    counts, joint = joint_counts(keys, y)
+    return binned_entropy(counts), binned_entropy(joint)
 
 
-def _tabulated_entropies(keys, n_keys, y, n_classes) -> tuple[float, float]:
-    joint = keys.astype(np.int64) * n_classes + y
-    table = np.bincount(joint, minlength=n_keys * n_classes).reshape(n_keys, n_classes)
-    return binned_entropy(table.sum(axis=1)), binned_entropy(table.reshape(-1))
-
-
-def _sorted_entropies(keys, n_keys, y, n_classes) -> tuple[float, float]:
-    # With the label in the low bits one sort serves both entropies: the runs of the
-    # whole key are the values of (T, Y) and the runs of its high bits those of T.
-    bits = np.uint64((n_classes - 1).bit_length())
-    joint = (keys << bits) | y.astype(np.uint64)
-    if n_keys is not None and n_keys << int(bits) <= 2**32:
-        joint = joint.astype(np.uint32)
-    joint.sort()
-    return binned_entropy(_run_lengths(joint >> bits.astype(joint.dtype))), binned_entropy(
-        _run_lengths(joint)
-    )
-
-
-def _run_lengths(ordered: np.ndarray) -> np.ndarray:
-    edges = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    return np.diff(edges, prepend=0, append=len(ordered))
-
-
-def _soft_entropies(keys: np.ndarray, p_y: np.ndarray) -> tuple[float, float]:
-    _, cell = np.unique(keys, return_inverse=True)
-    order = np.argsort(cell, kind="stable")
-    counts = np.bincount(cell)
+def _soft_entropy(cells: np.ndarray, counts: np.ndarray, p_y: np.ndarray) -> float:
+    order = np.argsort(cells, kind="stable")
     starts = np.cumsum(counts) - counts
-    joint = np.add.reduceat(p_y[order], starts, axis=0)
-    return binned_entropy(counts), entropy_bits(joint / len(keys))
+    return entropy_bits(np.add.reduceat(p_y[order], starts, axis=0) / len(cells))
 
 
 def binned_entropy(counts: np.ndarray) -> float:

@@ -10,11 +10,13 @@ import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from ibcore.estimators._kernel_sums import kernel_sums
+from ibcore.estimators._kernel_sums import kernel_sums, occurring
 from ibcore.estimators._rows import distinct_rows
+from ibcore.estimators._threads import over_replicates
 from ibcore.estimators.information import (
     Information,
     Sample,
@@ -30,6 +32,7 @@ VARIANCE_LADDER = tuple(0.1 * 2.0**k for k in range(-10, 6))
 """Noise variances for a slider, in ratio 2, through 0.1."""
 
 _SMALLEST, _LARGEST = 1e-12, 1e12
+_MAX_SUMS = 2**22
 
 
 def checked_variance(value: object) -> float:
@@ -89,13 +92,13 @@ class KDE:
         require_function(checked)
         if not variances:
             return []
-        per_sample = [_ladder(sample, variances) for sample in checked]
+        per_sample = over_replicates(partial(_ladder, variances=variances), checked)
         return [stack(results, np.ndim(t) == 3) for results in zip(*per_sample, strict=True)]
 
 
-def _ladder(s: Sample, variances: Sequence[float]) -> list[Information]:
+def _ladder(s: Sample, threads: int, variances: Sequence[float]) -> list[Information]:
     wanted = _falling([v for value in variances for v in (4 * value, value)])
-    bounds = entropy_terms(s.t, s.class_weights, wanted)
+    bounds = entropy_terms(s.t, s.class_weights, wanted, threads)
     h_y = dense_label_entropy(s.y)
     return [
         _information(bounds[_nearest(wanted, v)], bounds[_nearest(wanted, 4 * v)], h_y, len(s.t))
@@ -129,27 +132,37 @@ def _information(upper: np.ndarray, lower: np.ndarray, h_y: float, n: int) -> In
     )
 
 
-def entropy_terms(t: np.ndarray, p_y: np.ndarray, variances: Sequence[float]) -> np.ndarray:
+def entropy_terms(
+    t: np.ndarray, p_y: np.ndarray, variances: Sequence[float], threads: int | None = None
+) -> np.ndarray:
     """f(v) of all points, and sum_y p(y) f(v | y), in bits: (V, 2).
 
     Points t (N, D), weights p(y|x_i) as (N, C), falling variances (V,). Given y
     the points weigh p(y|x_i) / sum_j p(y|x_j). The entropy of T~ is these terms,
     at v = variance and v = 4 variance, plus that of the noise, which cancels.
     """
-    n = len(t)
-    weights, points = p_y[:, p_y.any(axis=0)], t.astype(np.float64)
+    weights, points = occurring(p_y), t
     merged = distinct_rows(t)
     if merged is not None:
         first, kind = merged
         points = points[first]
         weights = np.stack([np.bincount(kind, column) for column in weights.T], axis=1)
-    sums = kernel_sums(points, weights, variances)
-    together = weights.sum(axis=1) @ np.log2(sums.sum(axis=2)).T / n
+    # A few variances at a time where all at once would need too much memory.
+    step = max(1, _MAX_SUMS // weights.size)
+    parts = [variances[k : k + step] for k in range(0, len(variances), step)]
+    terms = [_terms(kernel_sums(points, weights, part, threads), weights) for part in parts]
+    return np.maximum(0.0, np.concatenate(terms))
+
+
+def _terms(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The terms (V, 2) from the sums (V, N, C) of weighted kernels."""
+    each, totals = weights.sum(axis=1), weights.sum(axis=0)
+    n = totals.sum()
+    together = (np.log2(sums.sum(axis=2)) * each).sum(axis=1) / n
     # A point without weight in a class adds nothing to it; one with weight is part of
     # its own sum, even where float32 has lost it.
-    logs = np.log2(np.where(weights > 0, np.maximum(sums, weights), 1.0))
-    by_class = np.einsum("nc,vnc->v", weights, logs) / n
-    totals = weights.sum(axis=0)
-    f_all = math.log2(n) - together
+    point, label = np.nonzero(weights)
+    own = weights[point, label]
+    by_class = (np.log2(np.maximum(sums[:, point, label], own)) * own).sum(axis=1) / n
     f_given = float(totals @ np.log2(totals)) / n - by_class
-    return np.maximum(0.0, np.stack([f_all, f_given], axis=1))
+    return np.stack([math.log2(n) - together, f_given], axis=1)

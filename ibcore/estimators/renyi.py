@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import eigh
 
-from ibcore.estimators._kernel_sums import distance_factors, kernel_sums
+from ibcore.estimators._kernel_sums import kernel_sums
 from ibcore.estimators._rows import distinct_rows, some_rows
 from ibcore.estimators.information import (
     Information,
@@ -232,8 +232,8 @@ def _of_norm(norm: float) -> float:
 
 def _squared_norms(w: _Weighted, classes: np.ndarray) -> tuple[float, float]:
     """||A||^2 of all points with their shares, and the sum of ||A_y||^2 over classes y."""
-    # The square of the kernel is that of half the variance.
-    (sums,) = kernel_sums(w.points, classes, [w.width**2 / 2])
+    # The square of the kernel is that of half the variance; widths may be beyond float32.
+    (sums,) = kernel_sums(w.points / w.width, classes, [0.5])
     return float(classes.sum(axis=1) @ sums.sum(axis=1)), float(np.sum(classes * sums))
 
 
@@ -257,11 +257,12 @@ def _of_spectra(w: _Weighted, orders: set[float]) -> dict[float, Information]:
 
 
 def _kernel(w: _Weighted) -> np.ndarray:
-    """K (M, M) in float64."""
-    left, right = distance_factors(w.points - w.points.mean(axis=0), w.width**2)
-    exponents = np.minimum(left @ right, 0.0)
-    np.fill_diagonal(exponents, 0.0)
-    return np.exp2(exponents)
+    """K (M, M) in float64, where the difference of squares has digits to lose."""
+    points = w.points - w.points.mean(axis=0)
+    norms = np.einsum("nd,nd->n", points, points)
+    squares = np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0.0)
+    np.fill_diagonal(squares, 0.0)
+    return np.exp(-squares / (2 * w.width**2))
 
 
 def _eigenvalues(kernel: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -9,14 +9,15 @@ added to each layer by itself and only by the estimator: the network has none.
 import math
 import numbers
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-import torch
 
-from ibcore.estimators._kernel_sums import distance_factors, row_products
+from ibcore.estimators._compiled import Tiles, add_noisy_sums
+from ibcore.estimators._kernel_sums import in_fours, occurring, tiled
 from ibcore.estimators._rows import distinct_rows
+from ibcore.estimators._threads import n_threads, over_replicates, shared
 from ibcore.estimators.information import (
     Information,
     Sample,
@@ -28,14 +29,7 @@ from ibcore.estimators.information import (
 from ibcore.estimators.kde import VARIANCE_LADDER, checked_variance
 from ibcore.experiment import FieldError
 
-_TILE = 384
-# Given z_i, the kernel of any other point has the mean 1 over the noise: one above 2^100
-# has a probability below 2^-100, so no sum ever needs a shift to stay in float32. Below
-# 2^-60 a kernel is lost next to the 1 of the point itself.
-_LEAST, _MOST = np.float32(-60.0), np.float32(100.0)
-# As large as can still be multiplied by the ratio of any two variances, and the noise
-# never outweighs a distance that was cut off.
-_FARTHEST, _LOUDEST = 1e12, 1e11
+_ROWS = 256
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -93,7 +87,8 @@ class Sampling:
         if not variances:
             return []
         noise = np.random.default_rng(self.seed).standard_normal(checked[0].t.shape)
-        per_sample = [_ladder(sample, noise, variances) for sample in checked]
+        ladder = partial(_ladder, noise=noise, variances=variances)
+        per_sample = over_replicates(ladder, checked)
         return [stack(results, np.ndim(t) == 3) for results in zip(*per_sample, strict=True)]
 
 
@@ -104,8 +99,11 @@ def _checked_seed(value: object) -> int:
     return int(value)
 
 
-def _ladder(s: Sample, noise: np.ndarray, variances: Sequence[float]) -> list[Information]:
-    return [_information(terms) for terms in sample_terms(s.t, s.class_weights, noise, variances)]
+def _ladder(
+    s: Sample, threads: int, noise: np.ndarray, variances: Sequence[float]
+) -> list[Information]:
+    terms = sample_terms(s.t, s.class_weights, noise, variances, threads)
+    return [_information(rung) for rung in terms]
 
 
 def _information(terms: np.ndarray) -> Information:
@@ -122,7 +120,11 @@ def _information(terms: np.ndarray) -> Information:
 
 
 def sample_terms(
-    t: np.ndarray, p_y: np.ndarray, noise: np.ndarray, variances: Sequence[float]
+    t: np.ndarray,
+    p_y: np.ndarray,
+    noise: np.ndarray,
+    variances: Sequence[float],
+    threads: int | None = None,
 ) -> np.ndarray:
     """The terms of I(X;T~) and I(T~;Y) in bits, one of each for every input: (V, N, 2).
 
@@ -130,26 +132,36 @@ def sample_terms(
     variances (V,): z_i = t_i + sqrt(variance) noise_i. The sums behind them are good to
     about 1e-5.
     """
-    weights, points = p_y[:, p_y.any(axis=0)], t - t[0].astype(np.float64)
-    kinds, columns = np.arange(len(t)), weights
+    weights, points = occurring(p_y), t
+    columns = weights
     merged = distinct_rows(t)
     if merged is not None:
         first, kinds = merged
         points = points[first]
         columns = np.stack([np.bincount(kinds, column) for column in weights.T], axis=1)
-    points -= points.mean(axis=0)
-    draws = _Draws.of(points, kinds, noise, variances)
-    parts = [slice(start, start + _TILE) for start in range(0, len(t), _TILE)]
-    n_threads = min(torch.get_num_threads(), len(parts))
+    tiles, _ = tiled(points, columns)
+    parts = [slice(start, start + _ROWS) for start in range(0, len(t), _ROWS)]
 
     def work(rows: slice) -> np.ndarray:
-        sums = _sums(draws, columns.astype(np.float32), rows)
+        sums = _sums(tiles, t[rows], noise[rows], variances)
         return _terms(sums, weights[rows], weights.sum(axis=0))
 
-    if n_threads == 1:
-        return np.concatenate([work(rows) for rows in parts], axis=1)
-    with ThreadPoolExecutor(n_threads) as pool:
-        return np.concatenate(list(pool.map(work, parts)), axis=1)
+    threads = min(n_threads() if threads is None else threads, len(parts))
+    with shared(threads) as mapped:
+        return np.concatenate(list(mapped(work, parts)), axis=1)
+
+
+def _sums(tiles: Tiles, t: np.ndarray, noise: np.ndarray, variances: Sequence[float]) -> np.ndarray:
+    """S[v, i, c] = sum_j p(c|x_j) exp((|z_i - t_i|^2 - |z_i - t_j|^2) / (2 v)), (V, B, C).
+
+    With u = t_j - t_i the exponents are (noise_i u) / sqrt(v) - |u|^2 / (2 v).
+    """
+    sums = np.zeros((len(variances), len(t), len(tiles.weights)))
+    rates = np.log2(np.e) / (2 * np.array(variances))
+    tilts = np.sqrt(2 * np.log2(np.e) * rates)
+    points, draws = in_fours(t), in_fours(noise.astype(t.dtype))
+    add_noisy_sums(points, draws, tiles, rates.astype(np.float32), tilts.astype(np.float32), sums)
+    return sums
 
 
 def _terms(sums: np.ndarray, p: np.ndarray, totals: np.ndarray) -> np.ndarray:
@@ -160,57 +172,3 @@ def _terms(sums: np.ndarray, p: np.ndarray, totals: np.ndarray) -> np.ndarray:
     surprise = math.log2(totals.sum()) - np.log2(sums.sum(axis=2))
     likelihood = (p * (logs - np.log2(totals))).sum(axis=2)
     return np.stack([surprise, surprise + likelihood], axis=2)
-
-
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """Factors of the exponents (|z_i - t_i|^2 - |z_i - t_j|^2) / (2 v), times log2 e.
-
-    With u = t_i - t_j they are -|u|^2 / (2 v) - eps_i u / sqrt(v): two products of
-    matrices that serve every variance v. `left` (M, D + 2) and `right` (D + 2, M) give
-    the first, `noise` (N, D) and `places` (D, M) the second, both in float64 for the
-    largest variance; row i is point `kinds[i]`, and `ratios` are largest / v.
-    """
-
-    left: np.ndarray
-    right: np.ndarray
-    noise: np.ndarray
-    places: np.ndarray
-    kinds: np.ndarray
-    ratios: tuple[float, ...]
-
-    @classmethod
-    def of(cls, points, kinds, noise, variances) -> "_Draws":
-        largest = max(variances)
-        left, right = distance_factors(points, largest)
-        scaled = noise * (np.log2(np.e) / math.sqrt(largest))
-        places = np.ascontiguousarray(points.T)
-        return cls(left, right, scaled, places, kinds, tuple(largest / v for v in variances))
-
-
-def _sums(draws: _Draws, columns: np.ndarray, rows: slice) -> np.ndarray:
-    """S[v, i, c] = sum_j columns[j, c] exp(exponent_ij), float64 (V, B, C), for some rows."""
-    own, n_points = draws.kinds[rows], len(columns)
-    sums = np.zeros((len(draws.ratios), len(own), columns.shape[1]))
-    left, noise = draws.left[own], draws.noise[rows]
-    at_home = np.einsum("nd,dn->n", noise, draws.places[:, own])
-    space = [np.empty((len(own), min(_TILE, n_points)), dtype=np.float32) for _ in range(4)]
-    for start in range(0, n_points, _TILE):
-        cols = slice(start, min(start + _TILE, n_points))
-        far, tilt, kernel, part = (tile[:, : cols.stop - start] for tile in space)
-        itself = (own >= start) & (own < cols.stop)
-        _fill(far, row_products(left, draws.right[:, cols]), -_FARTHEST, 0.0)
-        away = row_products(noise, draws.places[:, cols]) - at_home[:, None]
-        _fill(tilt, away, -_LOUDEST, _LOUDEST)
-        far[itself, own[itself] - start] = tilt[itself, own[itself] - start] = 0.0
-        for ratio, out in zip(draws.ratios, sums, strict=True):
-            np.multiply(far, np.float32(ratio), out=kernel)
-            kernel += np.multiply(tilt, np.float32(math.sqrt(ratio)), out=part)
-            np.exp2(np.clip(kernel, _LEAST, _MOST, out=kernel), out=kernel)
-            out += row_products(kernel, columns[cols])
-    return sums
-
-
-def _fill(tile: np.ndarray, exact: np.ndarray, low: float, high: float) -> None:
-    np.clip(exact, low, high, out=exact)
-    tile[:] = exact

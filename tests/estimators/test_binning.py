@@ -4,6 +4,7 @@ from scipy.stats import norm
 
 from ibcore.estimators import BIN_LADDER, WIDTH_LADDER, Binning
 from ibcore.estimators import binning as module
+from ibcore.estimators._compiled_counts import distinct, joint_counts
 from ibcore.estimators.binning import bin_keys, joint_entropies, width_keys
 from ibcore.experiment import FieldError
 from tests.estimators import twins
@@ -125,14 +126,28 @@ def test_width_equals_rows_counted_one_by_one(width, d):
 def test_hashing_equals_exact_keys(monkeypatch):
     t = RNG.uniform(-1, 1, (300, 6))[RNG.integers(0, 300, 4096)]
     y = RNG.integers(0, 4, 4096)
-    exact, bound = bin_keys(t, 30, -1.0, 1.0)
-    assert bound == 30**6
+    exact = bin_keys(t, 30, -1.0, 1.0)
+    assert exact.max() < 30**6
     monkeypatch.setattr(module, "_KEY_BITS", 0)
-    hashed, no_bound = bin_keys(t, 30, -1.0, 1.0)
-    assert no_bound is None
-    np.testing.assert_allclose(
-        joint_entropies(hashed, None, y), joint_entropies(exact, bound, y), rtol=0, atol=4e-15
-    )
+    hashed = bin_keys(t, 30, -1.0, 1.0)
+    assert hashed.max() > 2**62
+    assert joint_entropies(hashed, y) == joint_entropies(exact, y)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1000, 4096])
+@pytest.mark.parametrize("stride", [1, 2**13, 2**51, 0x9E3779B97F4A7C15])
+def test_distinct_keys_are_those_of_unique(n, stride):
+    keys = RNG.integers(0, 700, n).astype(np.uint64) * np.uint64(stride)
+    y = RNG.integers(0, 3, n)
+    kinds, counts = distinct(keys)
+    unique, first, expected = np.unique(keys, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    np.testing.assert_array_equal(unique[order][kinds], keys)
+    np.testing.assert_array_equal(counts, expected[order])
+    _, of_pairs = np.unique(np.column_stack([kinds, y]), axis=0, return_counts=True)
+    found, joint = joint_counts(keys, y)
+    np.testing.assert_array_equal(found, counts)
+    np.testing.assert_array_equal(np.sort(joint), np.sort(of_pairs))
 
 
 def test_conditional_on_equal_inputs():
@@ -147,9 +162,9 @@ def test_conditional_on_equal_inputs():
 def test_thirty_bins_are_thirty():
     """Midpoints of 30 bins, both ends and values outside: ends and outside fall into end bins."""
     middles = (np.arange(30) + 0.5) / 15 - 1
-    keys, _ = bin_keys(middles[:, None], 30, -1.0, 1.0)
+    keys = bin_keys(middles[:, None], 30, -1.0, 1.0)
     np.testing.assert_array_equal(keys, np.arange(30))
-    keys, _ = bin_keys(np.array([[-1.0], [-7.0], [1.0], [7.0]]), 30, -1.0, 1.0)
+    keys = bin_keys(np.array([[-1.0], [-7.0], [1.0], [7.0]]), 30, -1.0, 1.0)
     np.testing.assert_array_equal(keys, [0, 0, 29, 29])
 
 
@@ -163,9 +178,9 @@ def test_minus_zero_is_zero():
 def test_huge_activations_go_to_the_end_bins(dtype):
     huge = 3e38 if dtype == np.float32 else 1e100
     t = np.array([[-huge], [-0.1], [0.1], [huge]], dtype=dtype)
-    keys, _ = bin_keys(t, 4, -1.0, 1.0)
+    keys = bin_keys(t, 4, -1.0, 1.0)
     np.testing.assert_array_equal(keys, [0, 1, 2, 3])
-    keys, _ = width_keys(t, 0.5)
+    keys = width_keys(t, 0.5)
     assert len(np.unique(keys)) == 4
     assert Binning(4, (0.0, 1e-300)).information(t, [0, 0, 1, 1]).h_t == pytest.approx(1)
 

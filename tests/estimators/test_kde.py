@@ -3,9 +3,7 @@ import pytest
 from scipy.integrate import quad
 
 from ibcore.estimators import KDE, VARIANCE_LADDER, label_entropy
-from ibcore.estimators import _kernel_sums as kernels
 from ibcore.estimators import _rows as rows
-from ibcore.estimators._kernel_sums import kernel_sums
 from ibcore.experiment import FieldError
 from tests.estimators import twins
 
@@ -197,19 +195,6 @@ def test_rows_that_share_a_key_stay_apart(monkeypatch):
     assert rows.distinct_rows(np.array([[1.0], [2.0]])) is None
     found = KDE(0.25).information([[1.0], [-1.0]], [0, 1])
     assert found.i_xt == pytest.approx(two_points_f(0.25), abs=1e-6)
-
-
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_tiles_threads_and_memory_do_not_matter(monkeypatch, n_threads):
-    """Narrow tiles, few sums at a time and any number of threads give the same sums."""
-    t, weights = networks_like(210, 3, "spread"), RNG.dirichlet([1, 1, 1], 210)
-    variances = [3.2, 1.6, 0.4, 0.3, 0.15, 0.001]
-    d2 = twins.squared_distances(t)
-    expected = [np.exp(-d2 / (2 * v)) @ weights for v in variances]
-    monkeypatch.setattr(kernels.torch, "get_num_threads", lambda: n_threads)
-    monkeypatch.setattr(kernels, "_TILE", 32)
-    monkeypatch.setattr(kernels, "_MAX_SUMS", 2 * weights.size)
-    np.testing.assert_allclose(kernel_sums(t, weights, variances), expected, rtol=3e-6, atol=3e-6)
 
 
 def test_equal_inputs_must_have_equal_activations():
