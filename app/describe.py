@@ -8,7 +8,7 @@ import torch
 
 from charts import PlaneSettings
 from families import definition
-from ibcore import Experiment, Network, Run
+from ibcore import Experiment, Network, Run, exactness
 from ibcore.estimators import Estimator
 from ibcore.experiment import FIXED_SPLIT_TASKS
 from ibcore.tasks import Dataset
@@ -110,6 +110,7 @@ def what_am_i_looking_at(
     run: Run, dataset: Dataset, estimator: Estimator, settings: PlaneSettings
 ) -> list[str]:
     """The estimator's definition with this run's numbers, in five lines."""
+    exact = exactness(run, estimator) == "exact"
     n_samples, h_x = settings.n_samples, settings.h_x
     distinct = math.isclose(h_x, math.log2(n_samples), abs_tol=1e-6)
     return [
@@ -120,11 +121,20 @@ def what_am_i_looking_at(
         f" that these samples can show, and H(Y) = {settings.h_y:.4f} bits{_soft(dataset)}. A point"
         " within half a bit of what so many samples can show is marked saturated: there they"
         " decide, not the network.",
-        "The network is deterministic: the true I(X;T) is infinite for continuous X, and for"
-        " discrete X it is H(X), less where units are dead or rounding merges inputs. A rise or"
-        " fall of the curve is a statement about T at this estimator's resolution; see"
-        " Sensitivity for whether it lasts when the resolution changes.",
+        _EXACT if exact else _AT_A_RESOLUTION,
     ]
+
+
+_EXACT = (
+    "The network is deterministic and rounds its activations: inputs that it merges are lost to it,"
+    " and I(X;T) is what is left of H(X). A rise or fall of the curve is one of the network."
+)
+_AT_A_RESOLUTION = (
+    "The network is deterministic: the true I(X;T) is infinite for continuous X, and for discrete X"
+    " it is H(X), less where units are dead or rounding merges inputs. A rise or fall of the curve"
+    " is a statement about T at this estimator's resolution; see Sensitivity for whether it lasts"
+    " when the resolution changes."
+)
 
 
 def _soft(dataset: Dataset) -> str:

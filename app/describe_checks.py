@@ -4,6 +4,7 @@ import pandas as pd
 
 from describe import plain
 from ibcore.checks import KINDS
+from ibcore.sample_size import SETTLED
 
 RISE_X, RISE_Y, BEYOND_X, BEYOND_Y, SATURATED = KINDS
 
@@ -75,8 +76,11 @@ def reasons(broken: pd.DataFrame, exact: str | None = None) -> list[str]:
     return known + [text for kind, text in _REASONS.items() if kind in there]
 
 
-def settled(change: pd.DataFrame, names: tuple[str, ...]) -> str:
-    """Which layers the last doubling of the samples still moves; `change` is of `growth`."""
+def settled(change: pd.DataFrame, names: tuple[str, ...], *, whole: bool = False) -> str:
+    """Which layers the last doubling of the samples still moves; `change` is of `growth`.
+
+    `whole`: these samples are all inputs that there are.
+    """
     if change.empty:
         return "At least two sizes are needed."
     moving = change[~change["settled"]]
@@ -87,4 +91,11 @@ def settled(change: pd.DataFrame, names: tuple[str, ...]) -> str:
         for row in moving.itertuples()
     ]
     rest = "; the others have settled" if len(moving) < len(change) else ""
-    return f"**Not settled**: the last doubling of N still moves {', '.join(moved)}{rest}."
+    all_there = (
+        " These are all inputs that the task has: the values at this N are complete for it, and"
+        " would grow with a larger one."
+    )
+    return (
+        f"**Not settled**: the last doubling of N moves {', '.join(moved)} by {SETTLED} bits or"
+        f" more{rest}.{all_there if whole else ''}"
+    )

@@ -103,7 +103,8 @@ def _line(row) -> str:
     if math.isfinite(row.lower) and math.isfinite(row.upper):
         holds = row.lower <= row.truth <= row.upper
         found = "hold the truth" if holds else "**miss the truth**"
-        return f"{name}: bounds {row.lower:.4f} to {row.upper:.4f} {found}{limited}."
+        drawn = f"the value itself, {row.estimate:.4f}, is {row.error:+.4f} bits off"
+        return f"{name}: bounds {row.lower:.4f} to {row.upper:.4f} {found}; {drawn}{limited}."
     return f"{name}: {row.estimate:.4f}{spread}, error {row.error:+.4f} bits{limited}."
 
 

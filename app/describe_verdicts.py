@@ -9,18 +9,34 @@ from describe import plain
 from ibcore import robustness
 from ibcore.verdicts import together
 
+Robustness = Mapping[int, tuple[str, list[float]]]
+
+
+def known(title: str, exact: Robustness, names: tuple[str, ...]) -> str:
+    """One sentence for a run whose information is counted exactly, by that alone."""
+    falls = [names[i - 1] for i, (kind, _) in exact.items() if kind != "absent"]
+    stays = [names[i - 1] for i, (kind, _) in exact.items() if kind == "absent"]
+    parts = [f"compression in {_listed(falls)}"] if falls else []
+    parts += [f"none beyond doubt in {_listed(stays)}"] if stays else []
+    return (
+        f"**{plain(title)}: its activations are on a grid, so that its information is known"
+        f" exactly: {'; '.join(parts)}.** Other maps show what estimators would have said."
+    )
+
 
 def overall(
-    title: str, found: Sequence[Mapping[int, tuple[str, list[float]]]], names: tuple[str, ...]
+    title: str, found: Sequence[Robustness], names: tuple[str, ...], *, so_far: bool = False
 ) -> str:
     """One sentence for a run through several families; `found` is the `robustness` by each."""
     layers = together(found)
+    title = f"{title}, so far" if so_far else title
     if not layers:
         return f"**{plain(title)}: too few replicates for a verdict, 5 are needed.**"
     words = {
         "robust": "compression by every estimator at every value in",
         "depends": "compression that depends on the estimator or its value in",
         "absent": "no compression by any of them in",
+        "untold": "saturated, so that nothing can be told, in",
     }
     by_kind = {kind: [names[i - 1] for i in layers if layers[i] == kind] for kind in words}
     parts = [f"{words[kind]} {_listed(some)}" for kind, some in by_kind.items() if some]
@@ -37,7 +53,11 @@ def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str
     robust = [names[layer - 1] for layer, (kind, _) in found.items() if kind == "robust"]
     absent = [names[layer - 1] for layer, (kind, _) in found.items() if kind == "absent"]
     if robust:
-        parts.append(f"compression at every value, so robust here, in {_listed(robust)}")
+        whole = all(
+            len(values) == len(ladder) for kind, values in found.values() if kind == "robust"
+        )
+        where = "every value" if whole else "every value that is not saturated"
+        parts.append(f"compression at {where}, so robust here, in {_listed(robust)}")
     depends = [
         f"{plain(names[layer - 1])} ({_where(values, ladder, parameter)})"
         for layer, (kind, values) in found.items()
@@ -48,6 +68,9 @@ def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str
     if absent:
         everywhere = len(absent) == len(found)
         parts.append("absent in every layer" if everywhere else f"absent in {_listed(absent)}")
+    untold = [names[layer - 1] for layer, (kind, _) in found.items() if kind == "untold"]
+    if untold:
+        parts.append(f"not to be told, because saturated, in {_listed(untold)}")
     return f"**{plain(title)}**: {'; '.join(parts)}."
 
 
@@ -59,11 +82,15 @@ def strip(verdicts: pd.DataFrame, names: tuple[str, ...], label: str) -> str:
     if (table["verdict"] == "too few replicates").all():
         return f"{plain(label)}: too few replicates for a verdict on compression, 5 are needed."
     sure = [layer for layer, row in table.iterrows() if row["verdict"] == "compresses"]
-    if not sure:
-        return f"{plain(label)}: **no layer compresses** beyond doubt."
+    untold = [layer for layer in table.index if table.loc[layer, "saturated"] and layer not in sure]
     words = [f"layer {plain(names[i - 1])} {plain(_fall(table.loc[i]))}" for i in sure]
-    rest = "; for the others it is not beyond doubt" if len(sure) < len(table) else ""
-    return f"{plain(label)}: **{'; '.join(words)}**{rest}."
+    parts = [f"**{'; '.join(words)}**" if words else "**no layer compresses** beyond doubt"]
+    if untold:
+        numbers = ", ".join(map(str, untold))
+        parts.append(f"of layer {numbers} it cannot be told, because they are saturated")
+    if words and len(sure) + len(untold) < len(table):
+        parts.append("for the others it is not beyond doubt")
+    return f"{plain(label)}: {'; '.join(parts)}."
 
 
 def _fall(row: pd.Series) -> str:

@@ -25,13 +25,15 @@ class Family:
 
     `short`: in the list of estimators; `title`: in captions; `key`: the setting that
     its slider moves (binning by width has another); `define`: the estimator with N
-    samples in a few lines of Markdown.
+    samples in a few lines of Markdown; `votes`: whether its verdicts count beside those
+    of others, which those of a diagnostic do not.
     """
 
     short: str
     title: str
     key: str
     define: Callable[[Estimator, int], Sequence[str]]
+    votes: bool = True
 
 
 SLIDERS = {
@@ -187,7 +189,13 @@ FAMILIES = {
     "sampling": Family("Sampling", "Sample propagation", "var", _of_sampling),
     "gaussian": Family("Gaussian", "Gaussian with noise", "var", _of_gaussian),
     "renyi": Family("Rényi", "Matrix-based Rényi, not Shannon", "alpha", _of_renyi),
-    "ksg": Family("KSG (diagnostic)", "Nearest neighbours (KSG, Ross), a diagnostic", "k", _of_ksg),
-    "quantised": Family("Quantised", "Counting on a grid", "levels", _of_quantised),
+    "ksg": Family(
+        "KSG, nearest neighbours (diagnostic)",
+        "Nearest neighbours (KSG, Ross), a diagnostic",
+        "k",
+        _of_ksg,
+        votes=False,
+    ),
+    "quantised": Family("Quantised", "Quantised, counted on a grid", "levels", _of_quantised),
 }
 """By the names of ESTIMATORS."""

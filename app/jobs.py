@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+PATIENCE_SECONDS = 3.0
+"""How long a cancelled worker may go on with what it is at."""
+
 
 @dataclass
 class Job:
@@ -40,9 +43,17 @@ class Job:
         return self.state == "running"
 
     def cancel(self) -> None:
-        """Ask the worker, for a person, to stop and to keep what it has."""
+        """Ask the worker, for a person, to stop and to keep what it has.
+
+        One that is in the middle of something long is ended; what it has finished is on
+        disk. A training hears it between checkpoints, whose weights would be lost.
+        """
         self.cancelled = True
         self._end()
+        if self.request.get("job") != "train":
+            timer = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
+            timer.daemon = True
+            timer.start()
 
     def retire(self) -> None:
         """Ask the worker to stop because nobody looks at its work; it may be asked again."""
@@ -80,6 +91,8 @@ def _listen(job: Job) -> None:
                 # No event: the output of some library.
                 said.append(line)
         reader.join()
+    if job.state == "running" and job.cancelled:
+        job.state = "stopped"
     if job.state == "running":
         last = said[-1].strip() if said else ""
         job.error = f"The worker ended with status {job.process.returncode}. {last}".strip()

@@ -338,7 +338,8 @@ def begin() -> None:
     elif current()["preset"] != state["adopted"]:
         _fill(current()["preset"])
         state["start_at"] = None
-    keep(defaults())
+    # All of them: on another page the widget of a setting is another one, without its value.
+    st.session_state.update(current())
     write_link()
 
 
@@ -357,7 +358,10 @@ def compare(preset: str) -> None:
 def keep(keys: Iterable[str]) -> None:
     """Let settings outlive the widgets that this run of a page or fragment does not draw."""
     settings = current()
-    st.session_state.update({key: settings[key] for key in keys})
+    # Those that are there stay untouched: to set one is to tell the browser its value, which
+    # would take back what a person has chosen while a slow run was under way.
+    missing = [key for key in keys if key not in st.session_state]
+    st.session_state.update({key: settings[key] for key in missing})
 
 
 def write_link() -> None:

@@ -1,6 +1,7 @@
 """The command line: `python -m ibcore COMMAND`, with `--help` for the commands there are."""
 
 import argparse
+import os
 import signal
 import sys
 import warnings
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _one_line
         try:
+            _check_out(getattr(options, "out", None), folder=options.command is _run)
             return options.command(options)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             _one_line(" ".join(str(error).split()) or type(error).__name__)
@@ -45,6 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             _one_line("interrupted")
             return 130
+
+
+def _check_out(out: Path | None, *, folder: bool) -> None:
+    """Refuse a place that takes no file before any work is done."""
+    if out is None or folder:
+        return
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise FieldError("out", str(out), "a file in a directory that can be written to")
 
 
 class _Parser(argparse.ArgumentParser):

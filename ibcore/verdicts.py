@@ -17,16 +17,19 @@ LEAST_CHECKPOINTS = 8
 
 COLUMNS = (
     *("drop", "drop_lower", "drop_upper", "epoch", "epoch_lower", "epoch_upper"),
-    *("resolved", "verdict"),
+    *("resolved", "verdict", "saturated"),
 )
+LAST = 3
+"""Checkpoints at the end of a curve, to which a drop leads."""
 
 
 def verdict_map(curves: pd.DataFrame, parameter: str, *, seed: int = 0) -> pd.DataFrame:
     """`ibcore.phases.compression` of every layer at every value of the parameter.
 
     `curves` is the table of `information_curves` with its column `parameter`. Columns:
-    layer, that of the parameter, and the fields of `Compression` (bits and epochs, NaN
-    where unknown). Empty for fewer than 8 checkpoints.
+    layer, that of the parameter, the fields of `Compression` (bits and epochs, NaN where
+    unknown), and `saturated`: whether most estimates of the last three checkpoints are, so
+    that a drop could not have been seen. Empty for fewer than 8 checkpoints.
     """
     keys = ["layer", parameter]
     if curves["epoch"].nunique() < LEAST_CHECKPOINTS:
@@ -41,30 +44,45 @@ def verdict_map(curves: pd.DataFrame, parameter: str, *, seed: int = 0) -> pd.Da
 def _compression(table: pd.DataFrame, seed: int) -> dict:
     epochs, (i_xt,) = by_replicate(table, "i_xt")
     found = vars(compression(i_xt, epochs, seed=seed))
-    return {name: np.nan if value is None else value for name, value in found.items()}
+    end = table.loc[table["epoch"] >= sorted(epochs)[-LAST], "saturated"]
+    known = {name: np.nan if value is None else value for name, value in found.items()}
+    return known | {"saturated": bool(end.mean() > 0.5)}
 
 
 def robustness(verdicts: pd.DataFrame, parameter: str) -> dict[int, tuple[str, list[float]]]:
-    """By layer: "robust", "depends" or "absent", and the values at which it compresses.
+    """By layer: "robust", "depends", "absent" or "untold", and the values at which it compresses.
 
-    Robust: at every value of the ladder; absent: at none of them. Layers without
-    a verdict (too few replicates) are left out.
+    Values at which the estimate is saturated to the end tell nothing, unless it
+    compresses all the same: untold where they are all of that kind. Of the others,
+    robust: at every one, if they are half of the ladder or more; absent: at none. Layers
+    without a verdict (too few replicates)
+    are left out.
     """
     found = {}
     for layer, rows in verdicts.groupby("layer"):
         if (rows["verdict"] == "too few replicates").any():
             continue
-        values = rows.loc[rows["verdict"] == "compresses", parameter].tolist()
-        everywhere = len(values) == len(rows)
-        found[layer] = ("robust" if everywhere else "depends" if values else "absent", values)
+        sure = rows["verdict"] == "compresses"
+        values, told = rows.loc[sure, parameter].tolist(), int((sure | ~rows["saturated"]).sum())
+        found[layer] = (_kind(len(values), told, len(rows)), values)
     return found
+
+
+def _kind(sure: int, told: int, total: int) -> str:
+    if not told:
+        return "untold"
+    if sure == told and 2 * told >= total:
+        return "robust"
+    return "depends" if sure else "absent"
 
 
 def together(found: Sequence[Mapping[int, tuple[str, list[float]]]]) -> dict[int, str]:
     """By layer, what several `robustness` agree on: "robust" or "absent", else "depends".
 
+    Those that tell nothing of a layer do not count, unless none tells anything: "untold".
     Layers that one of them leaves out are left out.
     """
     layers = sorted(set.intersection(*map(set, found))) if found else []
     kinds = {layer: {outcome[layer][0] for outcome in found} for layer in layers}
-    return {layer: kind.pop() if len(kind) == 1 else "depends" for layer, kind in kinds.items()}
+    told = {layer: kind - {"untold"} or kind for layer, kind in kinds.items()}
+    return {layer: kind.pop() if len(kind) == 1 else "depends" for layer, kind in told.items()}

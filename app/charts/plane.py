@@ -178,7 +178,7 @@ def _saturated(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     here = base.transform_filter(AT_NOW)
     return [
         base.mark_point(size=20, **cross).encode(**at, opacity=lit()),
-        here.mark_point(size=50, xOffset=11, yOffset=-11, **cross).encode(**at, opacity=lit()),
+        here.mark_point(size=50, xOffset=8, yOffset=-8, **cross).encode(**at, opacity=lit()),
     ]
 
 

@@ -12,7 +12,7 @@ from charts.curves import epoch_axis
 from charts.epoch_settings import EpochSettings
 from charts.ladder import parameter_title, rung, value_title
 from charts.logs import EXTENT, LABEL
-from charts.plane import I_XT, label
+from charts.plane import CROSS, I_XT, label
 from charts.spec import layered, named, specification, template
 from charts.tables import mean_table
 from charts.theme import THEMES
@@ -98,6 +98,7 @@ def _cells(panel: VerdictPanel, number: int, settings: EpochSettings) -> pd.Data
             "drop": table["drop"].astype(float),
             "drop_sort": table["drop"].astype(float).where(table["verdict"] == COMPRESSES, -1.0),
             "sure": (table["verdict"] == COMPRESSES).astype(int),
+            "untold": (table["saturated"] & (table["verdict"] != COMPRESSES)).astype(int),
             "words": [f"{panel.title} · {text}" for text in words],
             "tip": [text.replace(": ", "\n", 2).replace("; ", "\n") for text in words],
         }
@@ -114,6 +115,8 @@ def verdict_words(row: pd.Series) -> str:
     if row["verdict"] == COMPRESSES:
         turn = f"at epoch {row['epoch']:,.0f}" if row["resolved"] else "not resolved"
         return f"compresses by {drop}; turning point {turn}"
+    if row["verdict"] == "none" and row["saturated"]:
+        return f"saturated to the end, so that it cannot be told; drop {drop}"
     if row["verdict"] == "none":
         return f"no compression beyond doubt; drop {drop}"
     return f"{row['verdict']} for a verdict; drop {drop}"
@@ -196,6 +199,9 @@ def _map(settings: EpochSettings, i: int, parameter: str, width: int) -> dict:
         cells.transform_filter("datum.sure > 0")
         .mark_point(shape="circle", size=26, filled=True, color="#ffffff", stroke="#000000")
         .encode(x=x, y=y, strokeWidth=alt.value(0.8), opacity=alt.value(1), tooltip="tip:N"),
+        cells.transform_filter("datum.untold > 0")
+        .mark_point(**CROSS, size=16, color=look.muted)
+        .encode(x=x, y=y, tooltip="tip:N"),
         named("now")
         .transform_filter(here)
         .mark_rect(**frame, strokeWidth=1.2, strokeDash=[3, 2])
@@ -237,7 +243,10 @@ def _colour_key(settings: EpochSettings) -> dict:
         .encode(x=alt.value(last + 6), y=alt.value(6), text="end:N"),
         dot.encode(x=alt.value(last + 190), y=alt.value(6), opacity=alt.value(1)),
         base.mark_text(
-            **words, align="left", text="compresses beyond doubt · click a cell for its curve"
+            **words,
+            align="left",
+            text="compresses beyond doubt · ×: saturated, cannot be told · dashed: value of the"
+            " plane · click a cell",
         ).encode(x=alt.value(last + 200), y=alt.value(6)),
         label("heading", settings),
         view={"stroke": None},

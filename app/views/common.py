@@ -154,8 +154,11 @@ def work_line(
         text, button = st.columns([5, 1], vertical_alignment="center")
         with text:
             _job_line(job, what)
-        if button.button("Stop", key=f"stop_{name}", width="stretch"):
+        word = "Stopping" if job.cancelled else "Stop"
+        stop = button.button(word, key=f"stop_{name}", width="stretch", disabled=job.cancelled)
+        if stop:
             job.cancel()
+            st.rerun(scope="fragment")
     else:
         _job_line(job, what)
         if job.cancelled or job.state == "failed":

@@ -1,5 +1,6 @@
 """The page "Information plane": the layers of one run through one estimator."""
 
+import re
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -117,9 +118,16 @@ def _show(
         "information-plane",
         lambda theme: plane_figure(table, run.history(), replace(look.settings, theme=theme)),
         table,
-        f"{estimator.label}, {spread(run)}, {samples} samples; bits{beyond}",
+        f"{estimator.label}, {spread(run)}, {samples} samples; bits{beyond}{_said(look)}",
     )
     exports(figure, run, commands.reproduction(run.experiment, estimator, samples))
+
+
+def _said(look: Look) -> str:
+    """The verdict as it stands in a caption."""
+    if not look.verdict:
+        return ""
+    return ". Verdict: " + re.sub(r"\\(.)", r"\1", look.verdict.replace("**", "")).rstrip(".")
 
 
 def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
@@ -138,13 +146,16 @@ def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool
 
 
 def _sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
+    if shown.origin == "live":
+        st.info("This is answered once the training has ended.")
+        return False
     epochs = shown.run.epochs.tolist()
     k = st.selectbox(
         "Epoch",
         range(len(epochs)),
         index=len(epochs) - 1,
         format_func=lambda k: f"{epochs[k]:,}",
-        key="sizes-epoch",
+        key=f"sizes-epoch-{len(epochs)}",
         width=160,
     )
     found = sizes.table(shown, k, estimator, samples)
@@ -157,7 +168,8 @@ def _sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
 def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFrame, epoch) -> None:
     settings = settings_for(shown, estimator, samples, WIDTH - 40)
     settings = replace(settings, title=f"epoch {epoch:,}")
-    st.markdown(settled(growth(table), settings.layer_names))
+    whole = shown.run.experiment.task.name == "symmetric" and samples == "all"
+    st.markdown(settled(growth(table), settings.layer_names, whole=whole))
     figure = Figure(
         "sample-size",
         lambda theme: sample_size_figure(table, replace(settings, theme=theme)),

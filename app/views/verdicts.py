@@ -14,9 +14,9 @@ import sidebar
 import state
 from charts import EpochSettings, VerdictPanel, verdict_figure
 from describe import layer_names, plain
-from describe_verdicts import overall, summary
+from describe_verdicts import known, overall, summary
 from families import FAMILIES
-from ibcore import PRESETS, Binning, Run, robustness
+from ibcore import PRESETS, Binning, Quantised, Run, robustness
 from ibcore.estimators import Estimator
 from ibcore.verdicts import LEAST_CHECKPOINTS
 from views.common import RULES, Figure, beyond_limits, body, exports, status, work_line
@@ -84,6 +84,12 @@ class _Wanted:
     def name(self) -> str:
         return f"{self.title}, {families.title(self.estimator)}"
 
+    @property
+    def exact_from(self) -> int | None:
+        """The bits from which on counting is exact; None where it never is."""
+        bits = self.shown.run.experiment.network.bits
+        return bits if isinstance(self.estimator, Quantised) else None
+
 
 def _maps(shown: runs.Shown) -> bool:
     """Draw the maps that are there; whether a worker is at one that is not."""
@@ -96,9 +102,12 @@ def _maps(shown: runs.Shown) -> bool:
     waiting = [wanted.name for wanted, table in found.items() if not (table.whole or table.job)]
     if waiting:
         st.caption(plain(f"Next in turn: {'; '.join(waiting)}."))
-    rows = [[_panel(w, found[w].table) for w in row if found[w].whole] for row in grid]
-    if any(rows):
-        _figure(shown, [row for row in rows if row])
+    panels = {w: _panel(w, table.table) for w, table in found.items() if table.whole}
+    rows = [[panels[w] for w in row if w in panels] for row in grid]
+    if panels:
+        figure = _figure(shown, [row for row in rows if row])
+        _sentences(panels, _names(list(panels.values()), shown.run), len(panels) < len(found))
+        exports(figure, shown.run, commands.chained(_commands(shown.run)))
     return any(table.busy for table in found.values())
 
 
@@ -142,13 +151,17 @@ def _runs(shown: runs.Shown, versus: str) -> dict[str, runs.Shown]:
 
 def _panel(wanted: _Wanted, table: pd.DataFrame) -> VerdictPanel:
     estimator, parameter = wanted.estimator, wanted.estimator.parameter
+    if wanted.exact_from is not None:
+        # A coarser grid than the network's own says nothing of the network.
+        table = table[table[parameter] >= wanted.exact_from]
     key = curves.identity(wanted.shown.run, estimator, state.current()["samples"])
     verdicts = analysis.of_ladder((*key, len(table)), table, parameter)
     now = getattr(estimator, parameter)
     return VerdictPanel(wanted.title, families.title(estimator), parameter, verdicts, table, now)
 
 
-def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
+def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> Figure:
+    """Draw the maps."""
     run, panels = shown.run, [panel for row in rows for panel in row]
     names = _names(panels, run)
     settings = EpochSettings(names, _epochs(panels), sidebar.theme(), WIDTH)
@@ -167,19 +180,30 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> None:
         st.vega_lite_chart(
             spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
         )
-    for run_title in dict.fromkeys(panel.run for panel in panels):
-        own = [panel for panel in panels if panel.run == run_title]
-        found = [robustness(panel.verdicts, panel.parameter) for panel in own]
-        st.markdown(overall(run_title, found, names))
-        lines = [summary(p.family, p.verdicts, p.parameter, names) for p in own]
+    return figure
+
+
+def _sentences(panels: dict[_Wanted, VerdictPanel], names: tuple[str, ...], more: bool) -> None:
+    """What the maps amount to, run by run; `more` of them are to come."""
+    for title in dict.fromkeys(wanted.title for wanted in panels):
+        own = {w: panel for w, panel in panels.items() if w.title == title}
+        found = {w: robustness(panel.verdicts, panel.parameter) for w, panel in own.items()}
+        exact = next((found[w] for w in own if w.exact_from is not None), None)
+        voting = [found[w] for w in own if families.of(w.estimator).votes]
+        if exact is not None:
+            st.markdown(known(title, exact, names))
+        elif voting:
+            st.markdown(overall(title, voting, names, so_far=more))
+        lines = [summary(p.family, p.verdicts, p.parameter, names) for p in own.values()]
         st.markdown("\n".join(f"- {line}" for line in lines))
+        if len(voting) < len(own):
+            st.caption("Diagnostics do not count in the sum.")
     st.caption(
         "A layer compresses where the mean of I(X;T) over replicates falls from its maximum to the"
         " end by more than 0.05 bits, in 97.5 % of the resamples of the replicates and also when"
         " the maximum is chosen without the replicate it is measured in. Absent means that no value"
         " shows it beyond doubt, not that it is disproved."
     )
-    exports(figure, run, commands.chained(_commands(run)))
 
 
 def _commands(run: Run) -> list[str]:

@@ -10,7 +10,7 @@ import numbers
 import numpy as np
 from scipy.optimize import brentq
 
-from ibcore.estimators.information import entropy_bits
+from ibcore.estimators.information import label_entropy
 from ibcore.experiment import FieldError
 
 _LOWEST, _HIGHEST = 1e-12, 1e12
@@ -42,8 +42,13 @@ def tuned_variance(y: np.ndarray, *, distance2: float = 2.0, tolerance: float = 
     """
     _check("tolerance", tolerance, 1e-6, 0.999)
     _check("distance2", distance2, 1e-6, 1e6)
-    p_y = np.mean(y, axis=0) if np.ndim(y) == 2 else np.unique(y, return_counts=True)[1] / len(y)
-    h_y = entropy_bits(p_y)
+    labels = np.asarray(y)
+    # `label_entropy` names what is wrong with labels.
+    h_y = label_entropy(labels)
+    if np.ndim(h_y):
+        raise ValueError(f"y: shape {labels.shape} is not allowed; use (N,) labels or (N, C)")
+    soft = labels.ndim == 2
+    p_y = labels.mean(axis=0) if soft else np.unique(labels, return_counts=True)[1] / len(labels)
     if h_y == 0:
         raise ValueError("y: one class only, so H(Y) is 0 at every noise variance")
 

@@ -231,7 +231,7 @@ def test_saturated_means_are_crossed_out_and_explained():
     assert 0 < n == max(map(len, shapes))
     assert any(text.startswith("× saturated") for text in texts(crossed))
     plain = plane(table.assign(saturated=False), history)
-    assert "no estimate is saturated (close to log2 N)" in texts(plain)
+    assert "no estimate is saturated (close to the most that the samples allow)" in texts(plain)
 
 
 def test_bounds_are_drawn_from_the_lower_to_the_upper_one():

@@ -53,7 +53,7 @@ def test_it_is_valid_and_becomes_a_file(theme):
 
 def test_the_sentence_names_what_still_moves():
     said = settled(growth(table()), ("one", "two")).replace("\\", "")
-    assert said.startswith("**Not settled**: the last doubling of N still moves one (I(X;T) +1.10")
+    assert said.startswith("**Not settled**: the last doubling of N moves one (I(X;T) +1.10")
     still = table().assign(i_xt=1.0)
     assert settled(growth(still), ("one", "two")).startswith("**Settled**")
     assert "two sizes" in settled(growth(still[still["n"] == 64]), ("one", "two"))

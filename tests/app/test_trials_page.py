@@ -228,4 +228,7 @@ def test_the_page_names_every_case_and_measure():
         ]
     )
     (line,) = describe_trials.verdict_lines(kde)
-    assert "**miss the truth**; the number of samples limits it" in line
+    assert (
+        "**miss the truth**; the value itself, 2.0000, is -1.0000 bits off; the number of samples"
+        in line
+    )

@@ -17,7 +17,7 @@ def ladder(replicates=8, drops=((0.5, 0.5), (0.0, 0.5), (0.0, 0.0))):
         for value, drop in zip((10, 30), row, strict=True):
             mean = 5 + np.minimum(U, 0.5) - 2 * drop * np.maximum(U - 0.5, 0)
             curves = mean + rng.normal(0, 0.02, (replicates, len(EPOCHS)))
-            parts.append(tidy("i_xt", curves, layer).assign(n_bins=value))
+            parts.append(tidy("i_xt", curves, layer).assign(n_bins=value, saturated=False))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -49,10 +49,25 @@ def test_few_replicates_have_no_summary_and_few_checkpoints_no_map():
     assert verdict_map(short[short["epoch"] < 5], "n_bins").empty
 
 
+def test_saturated_values_tell_nothing_unless_it_compresses_all_the_same():
+    curves = ladder()
+    at_end = curves["epoch"] >= sorted(set(EPOCHS))[-3]
+    full = curves.assign(saturated=at_end & ((curves["layer"] == 3) | (curves["n_bins"] == 10)))
+    verdicts = verdict_map(full, "n_bins").set_index(["layer", "n_bins"])
+    assert verdicts["saturated"].tolist() == [True, False, True, False, True, True]
+    found = robustness(verdict_map(full, "n_bins"), "n_bins")
+    assert found == {1: ("robust", [10, 30]), 2: ("robust", [30]), 3: ("untold", [])}
+    early = curves.assign(saturated=~at_end)
+    assert robustness(verdict_map(early, "n_bins"), "n_bins")[3] == ("absent", [])
+
+
 def test_what_several_estimators_do_not_agree_on_depends():
     one = {1: ("robust", [1, 2]), 2: ("depends", [1]), 3: ("absent", []), 4: ("robust", [1])}
     other = {1: ("robust", [5]), 2: ("depends", [6]), 3: ("absent", []), 4: ("absent", [])}
     assert together([one]) == {layer: kind for layer, (kind, _) in one.items()}
     assert together([one, other]) == {1: "robust", 2: "depends", 3: "absent", 4: "depends"}
+    blind = {layer: ("untold", []) for layer in one}
+    assert together([one, blind]) == together([one])
+    assert set(together([blind]).values()) == {"untold"}
     assert together([one, {}]) == {}
     assert together([]) == {}
