@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from charts import history_mean
 from ibcore import Run, verdict_map, violations
 from ibcore.events import gradient_events, loss_events, turning_events
 
@@ -29,6 +30,12 @@ def of_ladder(identity: tuple, _curves: pd.DataFrame, parameter: str) -> pd.Data
 def of_plane(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
     """The verdict of every layer at one value; `identity` names the table."""
     return verdict_map(_plane.assign(value=0), "value")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def of_history(identity: str, _run: Run) -> pd.DataFrame:
+    """Losses and accuracies, averaged over replicates."""
+    return history_mean(_run.history())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

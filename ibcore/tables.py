@@ -9,6 +9,11 @@ def by_replicate(table: pd.DataFrame, *names: str) -> tuple[np.ndarray, list[np.
 
     `table` has the columns epoch and replicate, one row for each pair of them.
     """
-    wide = table.pivot(index="replicate", columns="epoch", values=list(names))
-    epochs = np.sort(table["epoch"].unique())
-    return epochs, [wide[name][epochs].to_numpy(float) for name in names]
+    epochs, k = np.unique(table["epoch"].to_numpy(), return_inverse=True)
+    replicates, r = np.unique(table["replicate"].to_numpy(), return_inverse=True)
+    columns = []
+    for name in names:
+        values = np.full((len(replicates), len(epochs)), np.nan)
+        values[r, k] = table[name].to_numpy(float)
+        columns.append(values)
+    return epochs, columns

@@ -44,9 +44,9 @@ def verdict_map(curves: pd.DataFrame, parameter: str, *, seed: int = 0) -> pd.Da
 def _compression(table: pd.DataFrame, seed: int) -> dict:
     epochs, (i_xt,) = by_replicate(table, "i_xt")
     found = vars(compression(i_xt, epochs, seed=seed))
-    end = table.loc[table["epoch"] >= sorted(epochs)[-LAST], "saturated"]
+    end = table["epoch"].to_numpy() >= epochs[-LAST]
     known = {name: np.nan if value is None else value for name, value in found.items()}
-    return known | {"saturated": bool(end.mean() > 0.5)}
+    return known | {"saturated": bool(table["saturated"].to_numpy()[end].mean() > 0.5)}
 
 
 def robustness(verdicts: pd.DataFrame, parameter: str) -> dict[int, tuple[str, list[float]]]:

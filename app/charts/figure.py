@@ -25,7 +25,8 @@ AXES = 108
 def plane_figure(table: pd.DataFrame, history: pd.DataFrame, settings: PlaneSettings) -> dict:
     """The information plane beside its curves, with an epoch slider: a Vega-Lite specification.
 
-    `table` and `history` are the tidy tables of a run, complete or not. The
+    `table` and `history` are the tidy tables of a run, complete or not; `history` may be
+    averaged already (`history_mean`). The
     parameter `checkpoint` is an index into `settings.epochs`; while a run has not
     got there the chart shows the last checkpoint before it. Everything that changes
     with the data or the estimator is in `datasets`; the rest depends on the scales

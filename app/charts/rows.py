@@ -45,7 +45,7 @@ def plane_rows(
 ) -> dict[str, Rows]:
     """Every data set of the plane figure by name."""
     table = with_checkpoint(table, settings.epochs)
-    losses = history_mean(history)
+    losses = history if "split" in history else history_mean(history)
     return {
         "means": mean_rows(table, settings),
         "replicates": _replicates(table, settings),

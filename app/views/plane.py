@@ -24,7 +24,6 @@ from views.common import (
     Figure,
     beyond_limits,
     body,
-    chosen_estimator,
     estimator_bar,
     exports,
     settings_for,
@@ -54,16 +53,14 @@ class Look:
 def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
-    estimator, samples = chosen_estimator()[0], state.current()["samples"]
+    job = status(shown)
+    estimator, samples = estimator_bar(shown), state.current()["samples"]
     found = look = wrong = None
     try:
-        # All of it before anything is drawn: what reaches the browser in one go is drawn in one.
         found = curves.plane(shown, estimator, samples)
         look = _look(shown, estimator, samples, found) if len(found.table) else None
     except (ValueError, OSError) as error:
         wrong = error
-    job = status(shown)
-    estimator_bar(shown)
     if wrong is not None:
         st.error(plain(wrong))
         return job is not None and job.active
@@ -81,7 +78,7 @@ def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.C
     run, settings = shown.run, settings_for(shown, estimator, samples, WIDTH)
     look = Look(
         settings,
-        plane_figure(found.table, run.history(), settings),
+        plane_figure(found.table, analysis.of_history(run.content_key, run), settings),
         what_am_i_looking_at(run, run.dataset, estimator, settings),
     )
     if shown.origin == "live" or not found.whole:

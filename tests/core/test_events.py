@@ -16,7 +16,8 @@ def tidy(name, curves, layer=1):
     """Curves (R, K) as rows in some other order."""
     r, k = np.indices(curves.shape)
     columns = {"epoch": EPOCHS[k.ravel()], "layer": layer, "replicate": r.ravel()}
-    return pd.DataFrame(columns | {name: curves.ravel()}).sample(frac=1, random_state=0)
+    table = pd.DataFrame(columns | {name: curves.ravel(), "saturated": False})
+    return table.sample(frac=1, random_state=0)
 
 
 def gradients(*log_snr):
