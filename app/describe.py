@@ -22,7 +22,7 @@ def plain(text: object) -> str:
 def layer_names(experiment: Experiment, n_classes: int) -> tuple[str, ...]:
     """One short name per layer, the output layer included."""
     network = experiment.network
-    hidden = [f"{width} {network.activation}" for width in network.widths]
+    hidden = [f"{layer} {network.activation}" for layer in network.hidden]
     outputs = 1 if network.output == "sigmoid" else n_classes
     names = [*hidden, f"{outputs} {network.output}"]
     return tuple(f"{i}: {name}" for i, name in enumerate(names, start=1))

@@ -2,7 +2,6 @@
 
 import io
 import threading
-from itertools import pairwise
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from describe import duration, plain
 from ibcore import Experiment, FieldError, MissingData, Run
 from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
 from ibcore.presets import PRESETS
-from ibcore.training import check_size, estimated_seconds
+from ibcore.training import check_size, estimated_seconds, n_parameters
 
 LABELS = {
     "task": "Task",
@@ -230,8 +229,7 @@ def _price(experiment: Experiment | None, active: bool, found) -> str:
 
 
 def _weights(experiment: Experiment) -> int:
-    sizes = check_size(experiment, runs.dataset(experiment))
-    return experiment.training.replicates * sum(a * b for a, b in pairwise(sizes))
+    return experiment.training.replicates * n_parameters(experiment, runs.dataset(experiment))
 
 
 @st.cache_data(max_entries=64, ttl=900, show_spinner=False)

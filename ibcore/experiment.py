@@ -9,6 +9,8 @@ import json
 import numbers
 from dataclasses import asdict, dataclass, field, fields, replace
 
+from ibcore.stack import Conv, Layer, Part, Pool, drops, layers, parse
+
 FORMAT = 1
 """Version of the meaning of an experiment: a part of every key and JSON text."""
 
@@ -43,8 +45,6 @@ OUTPUT_NAMES = ("softmax", "sigmoid")
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "adadelta")
 BATCH_MODES = ("full", "mini", "single", "parallel")
 
-MAX_WIDTH = 16_384
-MAX_LAYERS = 32
 MAX_BITS = 16
 
 GRIDS = {
@@ -148,13 +148,15 @@ class Task:
 class Network:
     """The hidden layers, e.g. `"10-7-5-4-3"`, and what all of them share.
 
+    `layers` is a stack as `ibcore.stack` reads it; convolutions have the activation too.
     The output layer follows from the task: `softmax` over its classes, or one
     `sigmoid` unit where there are two. Initialisations: `fan_in` and `fan_out`
     draw from a normal truncated at two standard deviations, std 1/sqrt(fan_in)
     or 1/sqrt(fan_out), with zero biases; `pytorch` is the default of
-    `torch.nn.Linear`. With `bits` every activation is rounded to the nearest of 2^bits
-    evenly spaced levels, the ends of its range in `GRIDS` among them, in training too;
-    None leaves them floating-point numbers.
+    `torch.nn.Linear`. In a convolution with kernels of k x k, fan_in is k^2 times the
+    channels below and fan_out k^2 times its own. With `bits` every activation is rounded
+    to the nearest of 2^bits evenly spaced levels, the ends of its range in `GRIDS` among
+    them, in training too; None leaves them floating-point numbers.
     """
 
     layers: str = "10-7-5-4-3"
@@ -185,26 +187,32 @@ class Network:
         return None if unbounded else GRIDS.get(self.activation)
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """Units of each hidden layer."""
-        return tuple(int(part) for part in self.layers.split("-"))
+    def hidden(self) -> tuple[Layer, ...]:
+        """The hidden layers."""
+        return layers(_parts(self.layers))
+
+    @property
+    def filters(self) -> tuple[Conv | Pool, ...]:
+        """Those of them whose activations are images: the first ones, or none."""
+        return tuple(layer for layer in self.hidden if isinstance(layer, Conv | Pool))
+
+    @property
+    def drops(self) -> tuple[float, ...]:
+        """For every hidden layer the probability that a unit is left out in training."""
+        return drops(_parts(self.layers))
 
 
 def _canonical_layers(text: object) -> str:
-    allowed = (
-        f"widths from 1 to {MAX_WIDTH} joined by single dashes, at most {MAX_LAYERS}"
-        " of them, such as 10-7-5-4-3"
-    )
+    return "-".join(str(part) for part in _parts(text))
+
+
+def _parts(text: object) -> tuple[Part, ...]:
     if not isinstance(text, str):
-        raise FieldError("layers", text, allowed)
-    parts = [part.strip() for part in text.split("-")]
-    good = all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts)
-    if not good or len(parts) > MAX_LAYERS:
-        raise FieldError("layers", text, allowed)
-    widths = [int(part) for part in parts]
-    if not all(1 <= width <= MAX_WIDTH for width in widths):
-        raise FieldError("layers", text, allowed)
-    return "-".join(str(width) for width in widths)
+        raise FieldError("layers", text, "a text such as 10-7-5-4-3")
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise FieldError("layers", text, str(error)) from None
 
 
 @dataclass(frozen=True)

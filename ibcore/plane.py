@@ -1,6 +1,9 @@
-"""A run seen through an estimator: where every layer lies in the information plane."""
+"""A run seen through an estimator: where every layer lies in the information plane.
 
-from collections.abc import Callable, Sequence
+One layer of activations is in memory at a time, with convolutions that of one network.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,23 +11,67 @@ import pandas as pd
 
 from ibcore.estimators import ESTIMATORS, Estimator, Information, Quantised
 from ibcore.experiment import OUTPUT_GRID, FieldError
-from ibcore.run import Run
+from ibcore.run import Piece, Run
 
 _BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
 _ERRORS = ("i_xt_se", "i_ty_se")
+_COLUMNS = ("i_xt", "i_ty", "h_t", *_BOUNDS, *_ERRORS, "saturated")
+
+Rows = np.ndarray | slice
+"""Some of the samples."""
+
+ALL_ROWS = slice(None)
 
 
-def information_plane(run: Run, estimator: Estimator, *, samples: str = "all") -> pd.DataFrame:
+CHANNELS = ("concat", "mean")
+
+
+@dataclass(frozen=True)
+class View:
+    """On which samples a run is seen, and how the channels of its images.
+
+    See `information_plane`. Raises FieldError for unknown `channels`.
+    """
+
+    samples: str = "all"
+    subset: int | None = None
+    channels: str = "concat"
+
+    def __post_init__(self):
+        if self.channels not in CHANNELS:
+            raise FieldError("channels", self.channels, "one of " + ", ".join(CHANNELS))
+
+
+def information_plane(
+    run: Run,
+    estimator: Estimator,
+    *,
+    samples: str = "all",
+    subset: int | None = None,
+    channels: str = "concat",
+) -> pd.DataFrame:
     """I(X;T) and I(T;Y) of every layer, epoch and replicate, in bits.
 
     Columns: epoch, layer (1..L), replicate, i_xt, i_ty, then h_t, the bounds and the
     standard errors where the estimator has them, and saturated. A replicate that diverged has no
-    rows from then on. One checkpoint's activations are in memory at a time.
-    Raises FieldError for unknown samples, ValueError naming layer and epoch for
+    rows from then on. `subset` measures on so many of the samples, chosen at random with
+    the classes in their shares, always the same. With the channels T_1 .. T_C of a
+    convolutional or pooling layer, each an image,
+
+    - `concat` is I(X; T_1, ..., T_C): all of the layer is one vector of C H W units.
+    - `mean` is (1/C) sum_c I(X; T_c), the same for I(T;Y), H(T) and the bounds; so it is
+      the information of a typical channel, and no bound of the layer's. The error is the
+      mean of the channels' errors, which is not below that of their mean, and
+      `saturated` where most of the channels are.
+
+    Dense layers are the same under both. One layer's activations are in memory at a
+    time, in runs with convolutions that of one replicate.
+    Raises FieldError for unknown samples or channels, ValueError naming layer and epoch for
     activations that are not finite.
     """
     value = getattr(estimator, estimator.parameter)
-    table = information_curves(run, estimator, [value], samples=samples)
+    view = {"samples": samples, "subset": subset, "channels": channels}
+    table = information_curves(run, estimator, [value], **view)
     return table.drop(columns=estimator.parameter)
 
 
@@ -34,6 +81,8 @@ def information_curves(
     values: Sequence[float] | None = None,
     *,
     samples: str = "all",
+    subset: int | None = None,
+    channels: str = "concat",
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """`information_plane` at every value of the estimator's parameter, in one pass.
@@ -43,15 +92,15 @@ def information_curves(
     table has one more column, of that name. `progress` hears (done, all)
     checkpoints.
     """
-    estimator = as_estimator(estimator)
+    estimator, view = as_estimator(estimator), View(samples, subset, channels)
     values = estimator.default_ladder if values is None else values
     if not len(values):
         raise FieldError("values", values, "at least one value")
     _check_any_sound(run)
-    per_layer = with_measured_limits(run, estimator, samples=samples)
+    per_layer = with_measured_limits(run, estimator, samples=samples, subset=subset)
     tables = []
     for k in range(len(run.epochs)):
-        tables.append(checkpoint_curves(run, k, per_layer, values, samples=samples))
+        tables.append(checkpoint_curves(run, k, per_layer, values, **vars(view)))
         if progress is not None:
             progress(k + 1, len(run.epochs))
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
@@ -72,7 +121,7 @@ def as_estimator(estimator: Estimator | str) -> Estimator:
 
 
 def with_measured_limits(
-    run: Run, estimator: Estimator, *, samples: str = "all"
+    run: Run, estimator: Estimator, *, samples: str = "all", subset: int | None = None
 ) -> tuple[Estimator, ...]:
     """One estimator per layer, with limits that depend on the run made numbers.
 
@@ -83,7 +132,9 @@ def with_measured_limits(
     layer as they are.
     """
     known = with_known_limits(run, estimator)
-    return known or with_limits(estimator, activation_range(run, samples=samples))
+    if known is not None:
+        return known
+    return with_limits(estimator, activation_range(run, samples=samples, subset=subset))
 
 
 def with_known_limits(run: Run, estimator: Estimator) -> tuple[Estimator, ...] | None:
@@ -121,21 +172,28 @@ def exactness(run: Run, estimator: Estimator) -> str | None:
     return "exact" if apart else "rounded"
 
 
-def activation_range(run: Run, *, samples: str = "all") -> np.ndarray:
+def activation_range(run: Run, *, samples: str = "all", subset: int | None = None) -> np.ndarray:
     """Smallest and largest activation of every layer over the whole run, (L, 2).
 
     Raises ValueError where every replicate had diverged from the start.
     """
     _check_any_sound(run)
-    lows, highs = [], []
+    ranges = np.tile([np.inf, -np.inf], (run.n_layers, 1))
     for k in range(len(run.epochs)):
-        layers = sound_activations(run, k, samples=samples)
-        lows.append([t.min(initial=np.inf) for t in layers])
-        highs.append([t.max(initial=-np.inf) for t in layers])
-    return np.stack([np.min(lows, axis=0), np.max(highs, axis=0)], axis=1).astype(float)
+        seen = sound_pieces(run, k, samples=samples, subset=subset)
+        for layer, least, greatest in map(_extremes, seen):
+            low, high = ranges[layer - 1]
+            ranges[layer - 1] = min(low, least), max(high, greatest)
+    return ranges
 
 
-def outside_limits(run: Run, estimator: Estimator, k: int, *, samples: str = "all") -> np.ndarray:
+def _extremes(piece: Piece) -> tuple[int, float, float]:
+    return piece.layer, piece.t.min(initial=np.inf), piece.t.max(initial=-np.inf)
+
+
+def outside_limits(
+    run: Run, estimator: Estimator, k: int, *, samples: str = "all", subset: int | None = None
+) -> np.ndarray:
     """Which part of every layer's activations (L,) lies beyond fixed limits at checkpoint k.
 
     These share the outer bins, so that a layer that grows seems to lose
@@ -145,80 +203,131 @@ def outside_limits(run: Run, estimator: Estimator, k: int, *, samples: str = "al
     if isinstance(limits, str) or limits is None or estimator.parameter != "n_bins":
         return np.zeros(run.n_layers)
     low, high = limits
-    layers = sound_activations(run, k, samples=samples)
-    parts = [((t < low) | (t > high)).mean() if t.size else 0.0 for t in layers]
-    return np.array(parts)
+
+    def counted(piece: Piece) -> tuple[int, int, int]:
+        return piece.layer, np.count_nonzero((piece.t < low) | (piece.t > high)), piece.t.size
+
+    beyond, counts = np.zeros(run.n_layers), np.zeros(run.n_layers)
+    for layer, n, n_all in map(counted, sound_pieces(run, k, samples=samples, subset=subset)):
+        beyond[layer - 1] += n
+        counts[layer - 1] += n_all
+    return beyond / np.maximum(counts, 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What estimators see of one checkpoint: the replicates that had not diverged.
+    """What estimators see of checkpoint k beside the activations, which `sound_pieces` gives.
 
-    `replicates` (R,) are their numbers, `layers` their T_1 .. T_L, each (R, N, D);
-    `inputs` is X as points, (N, D0) or (R, N, D0); `y` are the labels, with a leading
-    replicate axis if `own_labels`. `epoch` names the checkpoint.
+    `replicates` (R,) are the numbers of those that had not diverged; `inputs` is X as
+    points, (N, D0) or (R, N, D0); `y` are the labels, with a leading replicate axis if
+    `own_labels`.
     """
 
-    epoch: int
+    run: Run
+    k: int
+    view: View
     replicates: np.ndarray
-    layers: tuple[np.ndarray, ...]
     inputs: np.ndarray
     y: np.ndarray
     own_labels: bool
 
-    def at(self, rows: np.ndarray) -> "Observed":
-        """The same of some of the samples."""
-        return replace(
-            self,
-            layers=tuple(t[:, rows] for t in self.layers),
-            inputs=self.inputs[..., rows, :],
-            y=self.y[:, rows] if self.own_labels else self.y[rows],
-        )
-
     def ladders(
-        self, per_layer: Sequence[Estimator], values: Sequence[float]
-    ) -> list[list[Information]]:
-        """For every layer the information at every value of its estimator's parameter."""
+        self, per_layer: Sequence[Estimator], values: Sequence[float], subsamples: Sequence[Rows]
+    ) -> list[list[list[Information]]]:
+        """For every subsample and layer the information at every value of the parameter."""
+        found = [[[] for _ in per_layer] for _ in subsamples]
         if not len(self.replicates):
-            return []
-        return [
-            estimator.ladder(t, self.y, values, **self._points(estimator))
-            for estimator, t in zip(per_layer, self.layers, strict=True)
+            return found
+
+        def ladders(piece: Piece) -> tuple[int, list[list[Information]]]:
+            estimator = per_layer[piece.layer - 1]
+            return piece.layer, [self._ladder(piece, estimator, values, r) for r in subsamples]
+
+        for layer, ladder_of_rows in map(ladders, sound_pieces(self.run, self.k, **self._samples)):
+            for by_layer, ladder in zip(found, ladder_of_rows, strict=True):
+                by_layer[layer - 1].append(ladder)
+        return [[_side_by_side(parts) for parts in by_layer] for by_layer in found]
+
+    @property
+    def _samples(self) -> dict:
+        return {"samples": self.view.samples, "subset": self.view.subset}
+
+    def _ladder(
+        self, piece: Piece, estimator: Estimator, values: Sequence[float], rows: Rows
+    ) -> list[Information]:
+        y = self.y[piece.members][:, rows] if self.own_labels else self.y[rows]
+        points = {}
+        if getattr(estimator, "needs_inputs", False):
+            own = self.inputs if self.inputs.ndim == 2 else self.inputs[piece.members]
+            points = {"inputs": own[..., rows, :]}
+        per_channel = [
+            estimator.ladder(t, y, values, **points)
+            for t in self._channels(piece.layer, piece.t[:, rows])
         ]
+        return [_mean(channels) for channels in zip(*per_channel, strict=True)]
 
-    def _points(self, estimator: Estimator) -> dict[str, np.ndarray]:
-        return {"inputs": self.inputs} if getattr(estimator, "needs_inputs", False) else {}
+    def _channels(self, layer: int, t: np.ndarray) -> list[np.ndarray]:
+        """The vectors whose information is wanted, as views of T (R, N, D)."""
+        shape = self.run.shapes[layer]
+        image = self.view.channels == "mean" and not isinstance(shape, int)
+        return np.split(t, shape[0], axis=2) if image else [t]
 
 
-def observed(run: Run, k: int, *, samples: str = "all") -> Observed:
-    """What estimators see of checkpoint k.
+def _mean(channels: Sequence[Information]) -> Information:
+    """The means over channels, of one that itself."""
+    if len(channels) == 1:
+        return channels[0]
+    found = {name: [getattr(channel, name) for channel in channels] for name in _COLUMNS}
+    means = {n: None if v[0] is None else np.mean(v, axis=0) for n, v in found.items()}
+    return Information(**means | {"saturated": means["saturated"] > 0.5})
 
-    Raises ValueError naming layer and epoch where an activation is not finite.
-    """
-    sound, own_labels = run.sound(k), samples != "all"
-    y, inputs = run.labels(samples), run.inputs(samples)
+
+def _side_by_side(ladders: Sequence[list[Information]]) -> list[Information]:
+    """One ladder for all replicates from those of some each."""
+    if len(ladders) == 1:
+        return ladders[0]
+    return [_joined(rungs) for rungs in zip(*ladders, strict=True)]
+
+
+def _joined(parts: Sequence[Information]) -> Information:
+    found = {name: [getattr(part, name) for part in parts] for name in _COLUMNS}
+    return Information(
+        **{name: None if v[0] is None else np.concatenate(v) for name, v in found.items()}
+    )
+
+
+def observed(run: Run, k: int, view: View) -> Observed:
+    """What estimators see of checkpoint k."""
+    sound, own_labels = run.sound(k), view.samples != "all"
+    y, inputs = run.labels(view.samples, view.subset), run.inputs(view.samples, view.subset)
     return Observed(
-        epoch=run.epochs[k],
+        run=run,
+        k=k,
+        view=view,
         replicates=np.flatnonzero(sound),
-        layers=tuple(sound_activations(run, k, samples=samples)),
         inputs=inputs if inputs.ndim == 2 else inputs[sound],
         y=y[sound] if own_labels else y,
         own_labels=own_labels,
     )
 
 
-def sound_activations(run: Run, k: int, *, samples: str = "all") -> list[np.ndarray]:
-    """T_1 .. T_L at checkpoint k of the replicates that had not diverged.
+def sound_pieces(
+    run: Run, k: int, *, samples: str = "all", subset: int | None = None
+) -> Iterator[Piece]:
+    """The activations at checkpoint k of the replicates that had not diverged; see `Run.pieces`.
 
     Raises ValueError naming layer and epoch where a value is not finite.
     """
-    layers = [t[run.sound(k)] for t in run.activations(k, samples)]
-    for layer, t in enumerate(layers, start=1):
-        if not np.isfinite(t).all():
+
+    def checked(piece: Piece) -> Piece:
+        if not np.isfinite(piece.t).all():
             raise ValueError(
-                f"activations of layer {layer} at epoch {run.epochs[k]} are not finite"
+                f"activations of layer {piece.layer} at epoch {run.epochs[k]} are not finite"
             )
-    return layers
+        return piece
+
+    # A loop would hold on to one piece while the next is computed.
+    return map(checked, run.pieces(k, samples, subset))
 
 
 def checkpoint_curves(
@@ -228,30 +337,47 @@ def checkpoint_curves(
     values: Sequence[float],
     *,
     samples: str = "all",
+    subset: int | None = None,
+    channels: str = "concat",
 ) -> pd.DataFrame:
     """The rows of `information_curves` that belong to checkpoint k."""
-    return curve_rows(observed(run, k, samples=samples), per_layer, values)
+    seen = observed(run, k, View(samples, subset, channels))
+    return curve_tables(seen, per_layer, values, [ALL_ROWS])[0]
 
 
-def curve_rows(
-    seen: Observed, per_layer: Sequence[Estimator], values: Sequence[float]
+def curve_tables(
+    seen: Observed,
+    per_layer: Sequence[Estimator],
+    values: Sequence[float],
+    subsamples: Sequence[Rows],
+) -> list[pd.DataFrame]:
+    """The rows of `information_curves` for what is seen of a checkpoint, by subsample."""
+    every = seen.ladders(per_layer, values, subsamples)
+    return [_table(seen, per_layer, values, ladders) for ladders in every]
+
+
+def _table(
+    seen: Observed,
+    per_layer: Sequence[Estimator],
+    values: Sequence[float],
+    ladders: list[list[Information]],
 ) -> pd.DataFrame:
-    """The rows of `information_curves` for what is seen of a checkpoint."""
+    if not len(seen.replicates):
+        return pd.DataFrame()
     tables = []
-    for layer, ladder in enumerate(seen.ladders(per_layer, values), start=1):
+    for layer, ladder in enumerate(ladders, start=1):
         rungs = [_columns(information) for information in ladder]
         rows = {
-            "epoch": seen.epoch,
+            "epoch": seen.run.epochs[seen.k],
             "layer": layer,
             "replicate": np.tile(seen.replicates, len(rungs)),
             per_layer[layer - 1].parameter: np.repeat(values, len(seen.replicates)),
         }
         rows |= {name: np.concatenate([rung[name] for rung in rungs]) for name in rungs[0]}
         tables.append(pd.DataFrame(rows))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return pd.concat(tables, ignore_index=True)
 
 
 def _columns(information: Information) -> dict[str, np.ndarray]:
-    names = ("i_xt", "i_ty", "h_t", *_BOUNDS, *_ERRORS, "saturated")
-    found = {name: getattr(information, name) for name in names}
+    found = {name: getattr(information, name) for name in _COLUMNS}
     return {name: value for name, value in found.items() if value is not None}

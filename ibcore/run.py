@@ -7,15 +7,14 @@ time by a forward pass.
 import hashlib
 import io
 import json
-import math
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise, repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -24,8 +23,17 @@ import pandas as pd
 import torch
 
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.networks import Ensemble, forward, layer_sizes
-from ibcore.tasks import Dataset, load, replicate_splits
+from ibcore.networks import (
+    Ensemble,
+    Shape,
+    assembled,
+    forward,
+    layer_shapes,
+    layers,
+    weight_shapes,
+)
+from ibcore.stack import Conv, Dense, Pool
+from ibcore.tasks import Dataset, load, replicate_splits, stratified
 from ibcore.training import (
     Checkpoint,
     Progress,
@@ -41,6 +49,8 @@ SAMPLES = ("all", "train", "test")
 _MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _ALONG = ("along_mean", "along_std")
 _MAX_BYTES = 4_000_000_000
+_BLOCK_BYTES = 32_000_000
+_SUBSET_SEED = 0
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -61,16 +71,29 @@ def run_key(experiment: Experiment, fingerprint: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class Piece:
+    """T (R, N, D) of one layer, 1 .. L, for some of the replicates that had not diverged.
+
+    `members` (R,) are their places among these.
+    """
+
+    layer: int
+    members: np.ndarray
+    t: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """An experiment and its K checkpoints.
 
-    `epochs` is (K,); `weights[l]` is (K, R, D_out, D_in), `biases[l]` is
-    (K, R, D_out); losses (nats) and accuracies are (K, R), those of the test set
+    `epochs` is (K,); `weights[l]` is (K, R, D_out, D_in), of a convolution
+    (K, R, C_out, C_in, k, k), and `biases[l]` (K, R, D_out), for every layer that has
+    some (`weighted_layers`); losses (nats) and accuracies are (K, R), those of the test set
     None where there is none. `diverged` (R,) is the epoch by which a replicate's
     numbers were no longer finite, -1 for those that stayed sound. `fingerprint`
-    identifies the data. `along_mean` and `along_std` (K, R, L) are the gradients met
-    along the epochs that end in a checkpoint (see `Checkpoint`), None in runs that
-    did not record them. A run with fewer checkpoints than its experiment records
+    identifies the data. `along_mean` and `along_std`, (K, R) and the weighted layers, are
+    the gradients met along the epochs that end in a checkpoint (see `Checkpoint`), None in
+    runs that did not record them. A run with fewer checkpoints than its experiment records
     is partial (`complete` is False).
     """
 
@@ -150,7 +173,13 @@ class Run:
     @property
     def n_layers(self) -> int:
         """L, the output layer included."""
-        return len(self.weights)
+        return len(self.experiment.network.hidden) + 1
+
+    @property
+    def weighted_layers(self) -> tuple[int, ...]:
+        """The numbers, from 1, of the layers that have weights: of all but those that pool."""
+        layers = (*self.experiment.network.hidden, None)
+        return tuple(i for i, layer in enumerate(layers, start=1) if not isinstance(layer, Pool))
 
     @property
     def n_replicates(self) -> int:
@@ -167,14 +196,21 @@ class Run:
         dataset, name = load(self.experiment.task), self.experiment.task.name
         if dataset.fingerprint != self.fingerprint:
             raise ValueError(f"task: the data of {name} have changed since this run")
-        n_inputs = math.prod(dataset.x.shape[1:])
-        sizes = layer_sizes(self.experiment.network, n_inputs, dataset.n_classes)
-        if any(
-            w.shape[2:] != (d_out, d_in)
-            for w, (d_in, d_out) in zip(self.weights, pairwise(sizes), strict=True)
-        ):
+        try:
+            wanted = weight_shapes(self.experiment.network, self._shapes_on(dataset))
+        except FieldError:
+            wanted = ()
+        if tuple(w.shape[2:] for w in self.weights) != wanted:
             raise ValueError(f"run: its weights do not fit the data of task {name}")
         return dataset
+
+    def _shapes_on(self, dataset: Dataset) -> tuple[Shape, ...]:
+        return layer_shapes(self.experiment.network, dataset.x.shape[1:], dataset.n_classes)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Those of X and of the layers: D units, or an image (C, H, W)."""
+        return self._shapes_on(self.dataset)
 
     @cached_property
     def _splits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -198,6 +234,9 @@ class Run:
         head = f"{self.fingerprint} {network.activation} {network.output}"
         if network.bits is not None:
             head += f" {network.bits} bits"
+        if network.filters:
+            # Pooling leaves no trace in the weights.
+            head += f" {network.layers}"
         return tuple(self._checkpoint_key(k, head) for k in range(len(self.epochs)))
 
     def _checkpoint_key(self, k: int, head: str) -> str:
@@ -227,61 +266,79 @@ class Run:
     def ensemble(self, k: int) -> Ensemble:
         """The networks at checkpoint k."""
         network = self.experiment.network
-        return Ensemble(
-            tuple(torch.from_numpy(w[k]) for w in self.weights),
-            tuple(torch.from_numpy(b[k]).unsqueeze(-1) for b in self.biases),
-            network.activation,
-            network.output,
-            network.bits,
-        )
+        weights = [torch.from_numpy(w[k]) for w in self.weights]
+        biases = [torch.from_numpy(b[k]).unsqueeze(-1) for b in self.biases]
+        return assembled(network, weights, biases, self.shapes[0] if network.filters else 0)
 
     @torch.no_grad()
-    def activations(self, k: int, samples: str = "all") -> list[np.ndarray]:
-        """T_1 .. T_L at checkpoint k, each (R, N, D_l) float32.
+    def activations(
+        self, k: int, samples: str = "all", subset: int | None = None
+    ) -> list[np.ndarray]:
+        """T_1 .. T_L at checkpoint k, each (R, N, D_l) float32, in memory together.
 
         `samples` is all, train or test; with a split per replicate every row
-        of the result has its own. Raises FieldError for other samples, or for
-        the test set where there is none.
+        of the result has its own. `subset` is as in `sample_index`. Raises FieldError for
+        other samples, or for the test set where there is none.
         """
-        inputs = torch.tensor(self.inputs(samples).swapaxes(-1, -2))
-        layers = forward(self.ensemble(k), inputs)
-        return [t.transpose(1, 2).contiguous().numpy() for t in layers]
+        inputs = torch.tensor(self.inputs(samples, subset).swapaxes(-1, -2))
+        return [_samples_first(t) for t in forward(self.ensemble(k), inputs)]
 
-    def inputs(self, samples: str = "all") -> np.ndarray:
+    def pieces(self, k: int, samples: str = "all", subset: int | None = None) -> Iterator[Piece]:
+        """`activations` of the replicates that had not diverged, a layer at a time.
+
+        With convolutions, one layer of one replicate at a time.
+        """
+        sound = np.flatnonzero(self.sound(k))
+        inputs, ensemble = self.inputs(samples, subset), self.ensemble(k)
+        if ensemble.filters:
+            yield from _large_pieces(ensemble, inputs, sound)
+            return
+        whole = layers(ensemble, torch.tensor(inputs.swapaxes(-1, -2)))
+        for number, t in enumerate(whole, start=1):
+            yield Piece(number, np.arange(len(sound)), _samples_first(t)[sound])
+
+    def inputs(self, samples: str = "all", subset: int | None = None) -> np.ndarray:
         """X, flattened, for the samples of `activations`.
 
         (N, D0), or (R, n, D0) where replicates have their own samples.
         """
-        index = self.sample_index(samples)
+        index = self.sample_index(samples, subset)
         x = self.dataset.x.reshape(len(self.dataset.x), -1)
         if index is None:
             return x
-        return x[index[0]] if self.experiment.training.shares_samples else x[index]
+        shared = index.ndim == 2 and self.experiment.training.shares_samples
+        return x[index[0]] if shared else x[index]
 
-    def sample_index(self, samples: str) -> np.ndarray | None:
-        """The rows (R, n) of the data that `samples` names, None for all of them."""
+    def sample_index(self, samples: str, subset: int | None = None) -> np.ndarray | None:
+        """The rows of the data that `samples` names, (R, n), or (n,) or None for all of them.
+
+        Of these a random `subset` in which the classes have their shares, always the
+        same one (see `ibcore.tasks.stratified`); all of them where there are no more.
+        """
         if samples not in SAMPLES:
             raise FieldError("samples", samples, "one of " + ", ".join(SAMPLES))
         if samples == "all":
-            return None
+            return None if subset is None else _subset_of(self.dataset.y, subset)
         index = self._splits[SAMPLES.index(samples) - 1]
         if index.shape[1] == 0:
             raise FieldError("samples", samples, "all or train: the run has no test set")
-        return index
+        if subset is None:
+            return index
+        return np.stack([row[_subset_of(self.dataset.y[row], subset)] for row in index])
 
-    def n_samples(self, samples: str = "all") -> int:
-        """How many rows of the data `samples` names, for each replicate."""
-        index = self.sample_index(samples)
-        return len(self.dataset.y) if index is None else index.shape[1]
+    def n_samples(self, samples: str = "all", subset: int | None = None) -> int:
+        """How many rows of the data these are, for each replicate."""
+        index = self.sample_index(samples, subset)
+        return len(self.dataset.y) if index is None else index.shape[-1]
 
-    def labels(self, samples: str = "all") -> np.ndarray:
+    def labels(self, samples: str = "all", subset: int | None = None) -> np.ndarray:
         """Y, or p(y|x) where it is known, for the samples of `activations`.
 
         (N,) or (N, C) for all samples; with a leading replicate axis otherwise.
         """
         soft = self.dataset.p_y_given_x
         y = self.dataset.y if soft is None else soft
-        index = self.sample_index(samples)
+        index = self.sample_index(samples, subset)
         return y if index is None else y[index]
 
     def history(self) -> pd.DataFrame:
@@ -330,6 +387,36 @@ class Run:
             raise ValueError("run file: it is damaged or no .npz file") from None
 
 
+def _samples_first(t: torch.Tensor) -> np.ndarray:
+    return t.transpose(1, 2).contiguous().numpy()
+
+
+def _large_pieces(ensemble: Ensemble, inputs: np.ndarray, sound: np.ndarray) -> Iterator[Piece]:
+    """Each from the inputs anew: another forward pass is cheap, the layer below is large."""
+    for number in range(1, len(ensemble.widths) + 1):
+        for member, replicate in enumerate(sound):
+            alone = ensemble.map(lambda p, r=replicate: p[r : r + 1])
+            x = inputs if inputs.ndim == 2 else inputs[replicate]
+            yield Piece(number, np.array([member]), _one_layer(alone, number, x)[None])
+
+
+def _one_layer(ensemble: Ensemble, number: int, x: np.ndarray) -> np.ndarray:
+    """T (N, D) of one layer of one network, from x (N, D_0), by blocks of samples."""
+    block = max(1, _BLOCK_BYTES // (4 * max(ensemble.widths)))
+    t = np.empty((len(x), ensemble.widths[number - 1]), np.float32)
+    for start in range(0, len(x), block):
+        below = torch.tensor(x[start : start + block].T)
+        t[start : start + block] = next(islice(layers(ensemble, below), number - 1, None))[0].T
+    return t
+
+
+def _subset_of(y: np.ndarray, subset: object) -> np.ndarray:
+    whole = isinstance(subset, int) and not isinstance(subset, bool)
+    if not whole or subset < 2:
+        raise FieldError("subset", subset, "a whole number of samples from 2, or none")
+    return stratified(y, subset, _SUBSET_SEED)
+
+
 def _read_arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:
     with _opened(file) as archive:
         members = archive.infolist()
@@ -363,9 +450,10 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
 
 def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
     experiment, fingerprint = _read_meta(arrays)
-    n_layers = len(experiment.network.widths) + 1
+    hidden = experiment.network.hidden
+    n_weighted = sum(not isinstance(layer, Pool) for layer in hidden) + 1
     wanted = ["epochs", "diverged", "train_loss", "train_accuracy"]
-    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_layers)]
+    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_weighted)]
     if "test_loss" in arrays or "test_accuracy" in arrays:
         wanted += ["test_loss", "test_accuracy"]
     if any(name in arrays for name in _ALONG):
@@ -377,8 +465,8 @@ def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
         experiment,
         fingerprint,
         arrays["epochs"],
-        tuple(arrays[f"w{i + 1}"] for i in range(n_layers)),
-        tuple(arrays[f"b{i + 1}"] for i in range(n_layers)),
+        tuple(arrays[f"w{i + 1}"] for i in range(n_weighted)),
+        tuple(arrays[f"b{i + 1}"] for i in range(n_weighted)),
         *(arrays.get(name) for name in _MEASURES),
         arrays["diverged"],
         *(arrays.get(name) for name in _ALONG),
@@ -409,13 +497,9 @@ def _check_shapes(run: Run) -> None:
     if tuple(run.epochs) != run.experiment.epochs[:n_saved] or n_saved == 0:
         raise ValueError("run file: epochs are not those of its experiment")
     lead = (n_saved, training.replicates)
-    n_classes = run.weights[-1].shape[2] if run.weights[-1].ndim == 4 else 0
-    n_inputs = run.weights[0].shape[-1] if run.weights[0].ndim == 4 else 0
-    sigmoid = run.experiment.network.output == "sigmoid"
-    sizes = layer_sizes(run.experiment.network, n_inputs, 2 if sigmoid else n_classes)
-    for i, (weight, bias) in enumerate(zip(run.weights, run.biases, strict=True)):
-        _expect(f"w{i + 1}", weight, (*lead, sizes[i + 1], sizes[i]))
-        _expect(f"b{i + 1}", bias, (*lead, sizes[i + 1]))
+    for i, (shape, bias) in enumerate(zip(_weight_shapes(run), run.biases, strict=True)):
+        _expect(f"w{i + 1}", run.weights[i], (*lead, *shape))
+        _expect(f"b{i + 1}", bias, (*lead, shape[0]))
     for name in _MEASURES:
         if getattr(run, name) is not None:
             _expect(name, getattr(run, name), lead)
@@ -424,6 +508,27 @@ def _check_shapes(run: Run) -> None:
             _expect(name, getattr(run, name), (*lead, len(run.weights)))
     _expect("diverged", run.diverged, (training.replicates,), "i")
     _check_finite(run)
+
+
+def _weight_shapes(run: Run) -> list[tuple[int, ...]]:
+    """The shapes that the weights of one network must have, as far as they are known.
+
+    What depends on the data is taken from the weights: the inputs, the classes, and the
+    size of the images that the first dense layer sees.
+    """
+    network = run.experiment.network
+    found = [w.shape if w.ndim > 3 else (0,) * 4 for w in run.weights]
+    hidden = [layer for layer in network.hidden if not isinstance(layer, Pool)]
+    layers = [*hidden, Dense(1 if network.output == "sigmoid" else found[-1][2])]
+    shapes = []
+    for before, layer, shape in zip((None, *layers), layers, found, strict=False):
+        if isinstance(layer, Conv):
+            below = before.channels if isinstance(before, Conv) else shape[3]
+            shapes.append((layer.channels, below, layer.side, layer.side))
+        else:
+            below = before.units if isinstance(before, Dense) else shape[3]
+            shapes.append((layer.units, below))
+    return shapes
 
 
 def _expect(name: str, array: np.ndarray, shape: tuple[int, ...], kind: str = "f") -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ibcore.estimators import Estimator
 from ibcore.experiment import FieldError
-from ibcore.plane import curve_rows, observed
+from ibcore.plane import View, curve_tables, observed
 from ibcore.run import Run
 
 SMALLEST = 32
@@ -38,6 +38,8 @@ def subsampled(
     n: int,
     *,
     samples: str = "all",
+    subset: int | None = None,
+    channels: str = "concat",
     seed: int = 0,
 ) -> pd.DataFrame:
     """I(X;T) and I(T;Y) of every layer at checkpoint k from n of the samples, in bits.
@@ -48,20 +50,19 @@ def subsampled(
     those of `information_plane`. Raises FieldError for an n that is not there, ValueError
     where every replicate had diverged.
     """
-    n_samples = run.n_samples(samples)
+    n_samples = run.n_samples(samples, subset)
     if not isinstance(n, numbers.Integral) or not 1 <= n <= n_samples:
         raise FieldError("n", n, f"a whole number from 1 to {n_samples}")
     if not run.sound(k).any():
         raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[k]}")
-    seen = observed(run, k, samples=samples)
+    seen = observed(run, k, View(samples, subset, channels))
     order = np.random.default_rng([seed, n_samples]).permutation(n_samples)
     estimator = per_layer[0]
     value = getattr(estimator, estimator.parameter)
-    tables = [
-        curve_rows(seen.at(order[draw * n : (draw + 1) * n]), per_layer, [value]).assign(draw=draw)
-        for draw in range(min(MOST_DRAWS, n_samples // n))
-    ]
-    return pd.concat(tables, ignore_index=True).assign(n=n).drop(columns=estimator.parameter)
+    draws = [order[i * n : (i + 1) * n] for i in range(min(MOST_DRAWS, n_samples // n))]
+    tables = curve_tables(seen, per_layer, [value], draws)
+    numbered = [table.assign(draw=draw) for draw, table in enumerate(tables)]
+    return pd.concat(numbered, ignore_index=True).assign(n=n).drop(columns=estimator.parameter)
 
 
 def growth(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,13 @@ from platformdirs import user_cache_path
 
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
+from ibcore.plane import (
+    View,
+    activation_range,
+    checkpoint_curves,
+    with_known_limits,
+    with_limits,
+)
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
@@ -241,7 +247,7 @@ class Store:
 
         Raises OSError where the cache cannot be written.
         """
-        path = self.folder / "opened" / f"{_range_key(run, 'all')}.npz"
+        path = self.folder / "opened" / f"{_range_key(run, View())}.npz"
         if not path.exists():
             _write_whole(path, run.save)
         return path
@@ -253,6 +259,8 @@ class Store:
         values: Sequence[float],
         *,
         samples: str = "all",
+        subset: int | None = None,
+        channels: str = "concat",
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> pd.DataFrame:
@@ -260,53 +268,61 @@ class Store:
 
         Where `should_stop` ends it, the table of the checkpoints done so far.
         """
-        estimator = _on_ladder(estimator, values)
-        shipped = self._shipped_curves(run, estimator, values, samples)
+        estimator, view = _on_ladder(estimator, values), View(samples, subset, channels)
+        shipped = self._shipped_curves(run, estimator, values, view)
         if shipped is not None:
             return shipped
-        pieces = self._checkpoints(run, estimator, values, samples)
+        pieces = self._checkpoints(run, estimator, values, view)
         return joined(self._in_turn(pieces, progress, should_stop))
 
     def known_curves(
-        self, run: Run, estimator: Estimator, values: Sequence[float], *, samples: str = "all"
+        self,
+        run: Run,
+        estimator: Estimator,
+        values: Sequence[float],
+        *,
+        samples: str = "all",
+        subset: int | None = None,
+        channels: str = "concat",
     ) -> tuple[pd.DataFrame, int]:
         """The table of the checkpoints already computed, in unbroken order, and their number."""
-        estimator = _on_ladder(estimator, values)
-        shipped = self._shipped_curves(run, estimator, values, samples)
+        estimator, view = _on_ladder(estimator, values), View(samples, subset, channels)
+        shipped = self._shipped_curves(run, estimator, values, view)
         if shipped is not None:
             return shipped, len(run.epochs)
-        if not self._limits_known(run, estimator, samples):
+        if not self._limits_known(run, estimator, view):
             return pd.DataFrame(), 0
-        tables = self._known(self._checkpoints(run, estimator, values, samples))
+        tables = self._known(self._checkpoints(run, estimator, values, view))
         return joined(tables), len(tables)
 
     def _checkpoints(
-        self, run: Run, estimator: Estimator, values: Sequence[float], samples: str
+        self, run: Run, estimator: Estimator, values: Sequence[float], view: View
     ) -> list[_Piece]:
-        per_layer = self._with_measured_limits(run, estimator, samples)
+        per_layer = self._with_measured_limits(run, estimator, view)
         return [
             _Piece(
                 "curves",
-                _curves_key(run, k, per_layer, values, samples),
-                partial(checkpoint_curves, run, k, per_layer, values, samples=samples),
+                _curves_key(run, k, per_layer, values, view),
+                partial(checkpoint_curves, run, k, per_layer, values, **vars(view)),
             )
             for k in range(len(run.epochs))
         ]
 
-    def _limits_known(self, run: Run, estimator: Estimator, samples: str) -> bool:
+    def _limits_known(self, run: Run, estimator: Estimator, view: View) -> bool:
         known = with_known_limits(run, estimator) is not None
-        return known or self._has("range", _range_key(run, samples))
+        return known or self._has("range", _range_key(run, view))
 
     def _with_measured_limits(
-        self, run: Run, estimator: Estimator, samples: str
+        self, run: Run, estimator: Estimator, view: View
     ) -> tuple[Estimator, ...]:
         known = with_known_limits(run, estimator)
         if known is not None:
             return known
-        ranges = self._get(
-            "range", _range_key(run, samples), lambda: activation_range(run, samples=samples)
-        )
-        return with_limits(estimator, ranges)
+
+        def measure() -> np.ndarray:
+            return activation_range(run, samples=view.samples, subset=view.subset)
+
+        return with_limits(estimator, self._get("range", _range_key(run, view), measure))
 
     def probed(
         self,
@@ -340,6 +356,8 @@ class Store:
         estimator: Estimator,
         *,
         samples: str = "all",
+        subset: int | None = None,
+        channels: str = "concat",
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> pd.DataFrame:
@@ -347,29 +365,37 @@ class Store:
 
         Where `should_stop` ends it, the table of the sizes done so far.
         """
-        pieces = self._sizes(run, k, estimator, samples)
+        pieces = self._sizes(run, k, estimator, View(samples, subset, channels))
         return joined(self._in_turn(pieces, progress, should_stop))
 
     def known_sample_sizes(
-        self, run: Run, k: int, estimator: Estimator, *, samples: str = "all"
+        self,
+        run: Run,
+        k: int,
+        estimator: Estimator,
+        *,
+        samples: str = "all",
+        subset: int | None = None,
+        channels: str = "concat",
     ) -> tuple[pd.DataFrame, int, int]:
         """The table of the sizes already done, their number, and that of all sizes."""
-        total = len(subsample_sizes(run.n_samples(samples), estimator))
-        if not self._limits_known(run, estimator, samples):
+        view = View(samples, subset, channels)
+        total = len(subsample_sizes(run.n_samples(samples, subset), estimator))
+        if not self._limits_known(run, estimator, view):
             return pd.DataFrame(), 0, total
-        tables = self._known(self._sizes(run, k, estimator, samples))
+        tables = self._known(self._sizes(run, k, estimator, view))
         return joined(tables), len(tables), total
 
-    def _sizes(self, run: Run, k: int, estimator: Estimator, samples: str) -> list[_Piece]:
-        per_layer = self._with_measured_limits(run, estimator, samples)
-        key = _curves_key(run, k, per_layer, [], samples)
+    def _sizes(self, run: Run, k: int, estimator: Estimator, view: View) -> list[_Piece]:
+        per_layer = self._with_measured_limits(run, estimator, view)
+        key = _curves_key(run, k, per_layer, [], view)
         return [
             _Piece(
                 "sizes",
                 _digest(key, str(n)),
-                partial(subsampled, run, k, per_layer, n, samples=samples),
+                partial(subsampled, run, k, per_layer, n, **vars(view)),
             )
-            for n in subsample_sizes(run.n_samples(samples), estimator)
+            for n in subsample_sizes(run.n_samples(view.samples, view.subset), estimator)
         ]
 
     def tried(
@@ -398,22 +424,25 @@ class Store:
         values: Sequence[float],
         *,
         samples: str = "all",
+        subset: int | None = None,
+        channels: str = "concat",
     ) -> Path:
         """Write the curves as a table to be shipped: .npz, single precision, no pickle."""
-        table = self.curves(run, estimator, values, samples=samples)
+        view = View(samples, subset, channels)
+        table = self.curves(run, estimator, values, **vars(view))
         columns = {name: _narrow(table[name].to_numpy()) for name in table}
         estimator = _on_ladder(estimator, values)
-        path = Path(folder) / f"{_table_key(run, estimator, values, samples)}.npz"
+        path = Path(folder) / f"{_table_key(run, estimator, values, view)}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **columns)
         return path
 
     def _shipped_curves(
-        self, run: Run, estimator: Estimator, values: Sequence[float], samples: str
+        self, run: Run, estimator: Estimator, values: Sequence[float], view: View
     ) -> pd.DataFrame | None:
         if self._shipped is None:
             return None
-        path = self._shipped / f"{_table_key(run, estimator, values, samples)}.npz"
+        path = self._shipped / f"{_table_key(run, estimator, values, view)}.npz"
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as content:
@@ -475,16 +504,21 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _split_key(run: Run, samples: str) -> str:
-    return samples if samples == "all" else samples + run.experiment.key
+def _samples_key(run: Run, view: View) -> str:
+    samples = view.samples if view.samples == "all" else view.samples + run.experiment.key
+    return samples if view.subset is None else f"{samples} {view.subset}"
+
+
+def _view_key(run: Run, view: View) -> str:
+    """Of before there were subsets and channels where there are none."""
+    samples = _samples_key(run, view)
+    return samples if view.channels == View.channels else f"{samples} {view.channels}"
 
 
 def _curves_key(
-    run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], samples: str
+    run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], view: View
 ) -> str:
-    return _digest(
-        run.checkpoint_keys[k], repr(per_layer), _plain(values), _split_key(run, samples)
-    )
+    return _digest(run.checkpoint_keys[k], repr(per_layer), _plain(values), _view_key(run, view))
 
 
 def _probe_key(run: Run, k: int, probe: Probe) -> str:
@@ -498,12 +532,13 @@ def _trial_key(question: Trial) -> str:
     return _digest(*known, repr(question.estimator), str(question.n), str(question.seed))
 
 
-def _range_key(run: Run, samples: str) -> str:
-    return _digest(*run.checkpoint_keys, _split_key(run, samples))
+def _range_key(run: Run, view: View) -> str:
+    return _digest(*run.checkpoint_keys, _samples_key(run, view))
 
 
-def _table_key(run: Run, estimator: Estimator, values: Sequence[float], samples: str) -> str:
-    return _digest(_range_key(run, samples), repr(estimator), _plain(values))
+def _table_key(run: Run, estimator: Estimator, values: Sequence[float], view: View) -> str:
+    parts = [_range_key(run, view), repr(estimator), _plain(values)]
+    return _digest(*parts, *([] if view.channels == View.channels else [view.channels]))
 
 
 def _plain(values: Sequence[float]) -> str:

@@ -1,7 +1,8 @@
 """An experiment and its data, turned into a stream of checkpoints.
 
 The position in training is a single number, the optimiser steps taken, and the
-order of the examples in epoch e follows from (seed, e) alone. Together with the
+order of the examples in epoch e follows from (seed, e) alone, the units that dropout
+leaves out in a step of it from (seed, e, step). Together with the
 parameters and the optimiser's moments that number is the whole state, so that an
 interrupted training continues to the bit.
 """
@@ -12,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -21,16 +21,22 @@ from torch import Tensor
 from ibcore.experiment import Experiment, FieldError, Training
 from ibcore.gradients import Along
 from ibcore.networks import (
+    Masks,
+    Shape,
     example_losses,
     initialise,
-    layer_sizes,
+    layer_shapes,
     logits,
     predictions,
+    units,
+    weight_shapes,
 )
 from ibcore.tasks import Dataset, check_split, epoch_order, replicate_splits
 
 _GATHER_BYTES = 64_000_000
 _EVALUATION_BYTES = 256_000_000
+# Convolutions hold what they are given and what they give, and are quicker in the caches.
+_IMAGE_BYTES = 32_000_000
 _WORTH_SHARING = 200_000
 _MAX_RUN_BYTES = 4_000_000_000
 _MAX_STEP_BYTES = 8_000_000_000
@@ -41,12 +47,13 @@ _DEVICE_TYPES = ("cpu", "cuda", "mps")
 class Checkpoint:
     """The ensemble after `epoch` whole epochs; losses in nats.
 
-    `weights[l]` is (R, D_out, D_in), `biases[l]` (R, D_out), the four measures
+    `weights[l]` is (R, D_out, D_in), of a convolution (R, C_out, C_in, k, k), and
+    `biases[l]` (R, D_out), for every layer that has some; the four measures
     are (R,); those of the test set are None where there is none. `along_mean` and
-    `along_std` (R, L) are the norms of the mean and of the standard deviation of
-    the gradients met in the epoch that ends here, NaN at epoch 0; see
-    `ibcore.gradients.Along`. A replicate that diverged holds NaN throughout, and
-    `diverged` (R,) its epoch, else -1.
+    `along_std`, one number for each replicate and each of these layers, are the norms of
+    the mean and of the standard deviation of the gradients met in the epoch that ends
+    here, NaN at epoch 0; see `ibcore.gradients.Along`. A replicate that diverged holds
+    NaN throughout, and `diverged` (R,) its epoch, else -1.
     """
 
     epoch: int
@@ -97,14 +104,28 @@ def resolve_device(device: str) -> torch.device:
 def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
     """The layer sizes D_0 .. D_L of the experiment's networks on these data.
 
-    Raises FieldError where the output does not fit the classes, where the data
-    cannot be split as asked, and where the checkpoints of the run would take more
-    than 4 GB of memory, or the activations of one step more than 8 GB.
+    Raises FieldError where the output does not fit the classes or convolutions the
+    inputs, where the data cannot be split as asked, and where the checkpoints of the run
+    would take more than 4 GB of memory, or the activations of one step more than 8 GB.
     """
+    return tuple(map(units, _checked_shapes(experiment, dataset)))
+
+
+def n_parameters(experiment: Experiment, dataset: Dataset) -> int:
+    """Weights and biases of one network. Raises what `check_size` raises."""
+    return _n_parameters(experiment, _checked_shapes(experiment, dataset))
+
+
+def _n_parameters(experiment: Experiment, shapes: tuple[Shape, ...]) -> int:
+    weights = weight_shapes(experiment.network, shapes)
+    return sum(math.prod(shape) + shape[0] for shape in weights)
+
+
+def _checked_shapes(experiment: Experiment, dataset: Dataset) -> tuple[Shape, ...]:
     training, network = experiment.training, experiment.network
     check_split(dataset, experiment.task, training)
-    sizes = layer_sizes(network, math.prod(dataset.x.shape[1:]), dataset.n_classes)
-    parameters = sum((d_in + 1) * d_out for d_in, d_out in pairwise(sizes))
+    shapes = layer_shapes(network, dataset.x.shape[1:], dataset.n_classes)
+    parameters = _n_parameters(experiment, shapes)
     run_bytes = 4 * parameters * training.replicates * max(5, len(experiment.epochs))
     if run_bytes > _MAX_RUN_BYTES:
         raise FieldError(
@@ -113,7 +134,7 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
             f"fewer units, replicates or checkpoints: the run would take {run_bytes / 1e9:,.0f} GB",
         )
     batch = minibatch_size(training, len(dataset.train))
-    step_bytes = 8 * batch * training.replicates * sum(sizes)
+    step_bytes = 8 * batch * training.replicates * sum(map(units, shapes))
     if step_bytes > _MAX_STEP_BYTES:
         raise FieldError(
             "layers",
@@ -121,7 +142,7 @@ def check_size(experiment: Experiment, dataset: Dataset) -> tuple[int, ...]:
             f"fewer units or replicates, or smaller batches: a step would take"
             f" {step_bytes / 1e9:,.0f} GB",
         )
-    return sizes
+    return shapes
 
 
 def steps_per_epoch(training: Training, n_train: int) -> int:
@@ -170,7 +191,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, dataset: Dataset, device: torch.device):
         training = experiment.training
         flat = np.ascontiguousarray(dataset.x.reshape(len(dataset.x), -1))
-        sizes = check_size(experiment, dataset)
+        shapes = _checked_shapes(experiment, dataset)
         train, test = replicate_splits(dataset, experiment.task, training)
         self.experiment = experiment
         self.device = device
@@ -187,7 +208,7 @@ class Trainer:
         self._epochs_along = frozenset(epoch - 1 for epoch in experiment.epochs)
         ensemble = initialise(
             experiment.network,
-            sizes,
+            shapes,
             training.replicates,
             training.seed,
             same=training.batch_mode == "parallel",
@@ -209,8 +230,7 @@ class Trainer:
     def work_per_step(self) -> int:
         """Activations computed in one step: R times the batch times the units."""
         batch = -(-self._train.shape[1] // self.steps_per_epoch)
-        units = sum(w.shape[1] for w in self.ensemble.weights)
-        return len(self._train) * batch * units
+        return len(self._train) * batch * sum(self.ensemble.widths)
 
     def state(self) -> dict:
         """All that `restore` needs, as tensors and plain values."""
@@ -235,7 +255,8 @@ class Trainer:
     def advance(self) -> None:
         """Take one optimiser step on every replicate's next minibatch."""
         x, y = self._next_batch()
-        losses = example_losses(logits(self.ensemble, x), y, self.ensemble.output)
+        masks = Masks(self.experiment.training.seed, *divmod(self.step, self.steps_per_epoch))
+        losses = example_losses(logits(self.ensemble, x, masks), y, self.ensemble.output)
         self._optimizer.zero_grad()
         # The sum over replicates leaves every replicate its own gradient.
         (losses.sum() / y.shape[1]).backward()
@@ -346,8 +367,8 @@ class Trainer:
     @torch.no_grad()
     def _evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         """Loss and correctness of every sample of the data set, (R, N) each."""
-        widest = max(w.shape[1] for w in self.ensemble.weights)
-        block = max(1, _EVALUATION_BYTES // (4 * widest * len(self._train)))
+        room = _IMAGE_BYTES if self.ensemble.filters else _EVALUATION_BYTES
+        block = max(1, room // (4 * max(self.ensemble.widths) * len(self._train)))
         losses, correct = [], []
         for x, y in zip(self._x.split(block), self._y.split(block), strict=True):
             z = logits(self.ensemble, x.T.contiguous())

@@ -262,12 +262,12 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
             ),
         )
         _chart(figure, sidebar.theme())
-        commands = [
+        again = [
             commands.probe_command(shown.run.experiment, probe, definition)
             for probe in at_hand
             for definition in DEFINITIONS
         ]
-        exports(figure, shown.run, commands.chained(commands))
+        exports(figure, shown.run, commands.chained(again))
 
 
 def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[GradientProbe, pd.DataFrame]:

@@ -74,20 +74,30 @@ def tiled(t: np.ndarray, weights: np.ndarray) -> tuple[Tiles, np.ndarray]:
     places = np.empty(len(t), dtype=np.int64)
     for part, start in zip(parts, starts, strict=False):
         places[part] = start + np.arange(len(part))
-    points = in_fours(t)
-    placed = np.full((points.shape[1], starts[-1]), np.inf, dtype=t.dtype)
-    placed[:, places] = points.T
     shares = np.zeros((n_classes, starts[-1]), dtype=np.float32)
     shares[:, places] = weights.T
     used = [np.flatnonzero(weights[part].any(axis=0)) for part in parts]
     tiles = Tiles(
-        points=np.concatenate([placed[:, i:j] for i, j in pairwise(starts)], axis=None),
+        points=_placed(t, parts, starts),
         starts=starts,
         weights=shares,
         classes=np.array([(columns[0], columns[-1] + 1) for columns in used]),
         even=np.array([np.all(weights[part] == weights[part[0]]) for part in parts]),
     )
     return tiles, places
+
+
+def _placed(t: np.ndarray, parts: list[np.ndarray], starts: np.ndarray) -> np.ndarray:
+    """The points of every part, and the infinitely far ones, in the order of `Tiles`.
+
+    A tile at a time: all points of a wide layer take much memory, and are there once more.
+    """
+    n_units = t.shape[1] + -t.shape[1] % UNROLLED
+    points = np.full(n_units * starts[-1], np.inf, dtype=t.dtype)
+    for part, (first, last) in zip(parts, pairwise(starts), strict=True):
+        tile = points[n_units * first : n_units * last].reshape(n_units, last - first)
+        tile[:, : len(part)] = in_fours(t[part]).T
+    return points
 
 
 def in_fours(t: np.ndarray) -> np.ndarray:

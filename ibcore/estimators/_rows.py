@@ -1,10 +1,13 @@
 """Rows of a matrix: 64-bit keys that tell equal ones, and a choice among too many."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 _MULTIPLIER_SEED = 20170302
 _CHOICE_SEED = 20190101
 _FEW_UNITS = 16
+_BLOCK_NUMBERS = 2**23
 
 
 def odd_multipliers(n: int) -> np.ndarray:
@@ -23,8 +26,18 @@ def weighted_sums(cells: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
     return np.einsum("...d,d->...", cells, multipliers)
 
 
+def row_blocks(t: np.ndarray) -> Iterator[slice]:
+    """The rows of t (N, D) in parts that take a bounded amount of memory as 64-bit numbers."""
+    step = max(1, _BLOCK_NUMBERS // max(1, t.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(t), step))
+
+
 def float_keys(t: np.ndarray) -> np.ndarray:
     """One 64-bit key for each row of floats (N, D); -0.0 counts as 0.0."""
+    return np.concatenate([_float_keys(t[rows]) for rows in row_blocks(t)])
+
+
+def _float_keys(t: np.ndarray) -> np.ndarray:
     positive_zero = np.ascontiguousarray(t + t.dtype.type(0))
     bits = positive_zero.view(f"u{t.dtype.itemsize}").astype(np.uint64)
     # A multiply and a shift bring the high bits of a float, where its exponent and
@@ -46,7 +59,8 @@ def distinct_rows(t: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     _, first, kind = np.unique(float_keys(t), return_index=True, return_inverse=True)
     if len(first) == len(t):
         return None
-    return (first, kind) if np.array_equal(t[first[kind]], t) else None
+    same = all(np.array_equal(t[first[kind[rows]]], t[rows]) for rows in row_blocks(t))
+    return (first, kind) if same else None
 
 
 def _all_differ(keys: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ibcore.estimators._bias import miller_madow, occupied_cells, shuffled
 from ibcore.estimators._compiled_counts import bin_sums, distinct, joint_counts
-from ibcore.estimators._rows import odd_multipliers, weighted_sums
+from ibcore.estimators._rows import odd_multipliers, row_blocks, weighted_sums
 from ibcore.estimators.information import (
     LARGEST,
     Information,
@@ -288,12 +288,17 @@ def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> np.ndarray:
 
 def width_keys(t: np.ndarray, width: float) -> np.ndarray:
     """As `bin_keys`, for bins floor(t / width) without end."""
+    lowest, highest = _width_cells(np.stack([t.min(axis=0), t.max(axis=0)]), width)
+    sizes = [int(size) for size in highest - lowest + 1]
+    blocks = (_width_cells(t[rows], width) - lowest for rows in row_blocks(t))
+    return np.concatenate([_keys(cells.astype(np.uint64), sizes) for cells in blocks])
+
+
+def _width_cells(t: np.ndarray, width: float) -> np.ndarray:
     with np.errstate(over="ignore"):
         scaled = np.divide(t, width, dtype=np.float64)
     np.floor(scaled, out=scaled)
-    cells = np.clip(scaled, -_LARGEST_CELL, _LARGEST_CELL, out=scaled).astype(np.int64)
-    cells -= cells.min(axis=0)
-    return _keys(cells.astype(np.uint64), [int(top) + 1 for top in cells.max(axis=0)])
+    return np.clip(scaled, -_LARGEST_CELL, _LARGEST_CELL, out=scaled).astype(np.int64)
 
 
 def _keys(cells: np.ndarray, sizes: list[int]) -> np.ndarray:

@@ -15,7 +15,7 @@ from ibcore.gradients import (
     minibatch_stats,
     signal_and_noise,
 )
-from ibcore.probes._batches import chunks, cut, gathered, n_weights, sound_ensemble
+from ibcore.probes._batches import chunks, cut, gathered, n_multiplications, sound_ensemble
 from ibcore.run import Run
 from ibcore.tasks import epoch_order
 
@@ -42,6 +42,8 @@ class GradientProbe:
     - `networks`: each parallel network's gradient on its own minibatch, at its own
       weights; statistics over networks, so that there is one replicate.
 
+    Layers that pool have no weights and no rows. Units are left out by dropout along an
+    epoch only: there the gradients are those of the training.
     Raises FieldError for values that are not allowed.
     """
 
@@ -92,7 +94,7 @@ class GradientProbe:
         samples = {"epoch": n_train, "networks": n_train, "along": 0}.get(self.protocol)
         if samples is None:
             samples = self.n_batches * self.batch_size
-        return 3.0 * n_weights(run) * run.n_replicates * samples
+        return 3.0 * n_multiplications(run) * run.n_replicates * samples
 
     def rows(self, run: Run, k: int) -> pd.DataFrame:
         """Columns epoch, layer, replicate, mean_norm, std_norm, weight_norm, n_batches, batch_size.
@@ -107,7 +109,7 @@ class GradientProbe:
         names = replicates if n_rows == len(replicates) else np.zeros(1, int)
         columns = {
             "epoch": run.epochs[k],
-            "layer": np.tile(np.arange(1, n_layers + 1), n_rows),
+            "layer": np.tile(run.weighted_layers, n_rows),
             "replicate": np.repeat(names, n_layers),
         }
         columns |= {name: values.ravel() for name, values in vars(stats).items()}

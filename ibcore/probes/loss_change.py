@@ -37,7 +37,7 @@ class LossChangeProbe:
     resolves, as in a network that fits perfectly, the measured one is NaN. The loss of a
     quantised network changes in jumps, and g_b, which goes straight through the
     rounding, is not its derivative: there the prediction need not hold. Raises
-    FieldError for a rate that is not a positive number.
+    FieldError for a rate that is not a positive number. For networks of dense layers.
     """
 
     family: ClassVar[str] = "loss_change"
@@ -51,7 +51,9 @@ class LossChangeProbe:
         object.__setattr__(self, "virtual_rate", float(rate))
 
     def check(self, run: Run) -> None:
-        """Every run can answer."""
+        """Refuse convolutions, of which all minibatches at once would not fit into memory."""
+        if run.experiment.network.filters:
+            raise ValueError("loss change: it is for networks of dense layers only")
 
     def cost(self, run: Run) -> float:
         """The loss of all minibatches after a step along each, at two rates, in double."""

@@ -1,5 +1,6 @@
 """The size of a layer's weights, and how alike its units' incoming weights are."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ class WeightProbe:
     """||W|| and the mean absolute cosine between the incoming weights of two units.
 
     With the rows w_i of W, the mean over pairs i < j of |w_i . w_j| / (||w_i|| ||w_j||):
-    1 where all units look at the same direction. NaN for a layer of one unit.
+    1 where all units look at the same direction. NaN for a layer of one unit. The units of
+    a convolution are its kernels; layers that pool have no weights and no rows.
     """
 
     family: ClassVar[str] = "weights"
@@ -24,14 +26,16 @@ class WeightProbe:
 
     def cost(self, run: Run) -> float:
         """Every pair of units."""
-        return float(sum(w.shape[2] ** 2 * w.shape[3] for w in run.weights)) * run.n_replicates
+        pairs = (w.shape[2] * math.prod(w.shape[2:]) for w in run.weights)
+        return float(sum(pairs)) * run.n_replicates
 
     def rows(self, run: Run, k: int) -> pd.DataFrame:
         """Columns epoch, layer, replicate, weight_norm, cosine."""
         replicates = np.flatnonzero(run.sound(k))
         tables = []
-        for layer, weights in enumerate(run.weights, start=1):
-            w = weights[k, replicates].astype(float)
+        for layer, weights in zip(run.weighted_layers, run.weights, strict=True):
+            incoming = math.prod(weights.shape[3:])
+            w = weights[k, replicates].astype(float).reshape(-1, weights.shape[2], incoming)
             columns = {"epoch": run.epochs[k], "layer": layer, "replicate": replicates}
             columns |= {"weight_norm": np.linalg.norm(w, axis=(1, 2))}
             columns |= {"cosine": np.array([mean_cosine(one) for one in w])}

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import entr
 
-from ibcore.experiment import MAX_WIDTH, FieldError
+from ibcore.experiment import FieldError
+from ibcore.stack import MAX_WIDTH
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,11 +72,11 @@ def test_the_estimator_slider_changes_the_picture_and_the_link_restores_it(serve
     thumb = page.get_by_role("slider", name="Number of bins")
     thumb.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_url(re.compile(r"bins=35"))
+    page.wait_for_url(re.compile(r"bins=32"))
     idle(page)
     again = idle(open_page(page.url))
     chart(again)
-    expect(again.get_by_text("is cut into 35 equal bins")).to_be_visible()
+    expect(again.get_by_text("is cut into 32 equal bins")).to_be_visible()
 
 
 def test_the_kde_shows_its_bounds_and_stays_on_the_other_pages(server, open_page):
@@ -183,6 +183,19 @@ def test_a_cell_of_the_verdict_map_shows_its_curve(server, open_page):
     expect(page.locator("#vg-tooltip-element")).to_contain_text("compresses by")
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     assert drawn.screenshot() != before
+
+
+def test_estimators_stand_trial_and_three_neurons_answer_their_sliders(server, open_page):
+    page = idle(open_page(server.url + "/trials?case=two-points-1&tn=256&tseeds=3"))
+    expect(page.locator(".st-key-trial-chart canvas")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="KDE")).to_contain_text("hold the truth")
+    page.get_by_role("tab", name="Three neurons").click()
+    gain = page.get_by_role("slider", name="Gain w")
+    expect(page.locator(".st-key-three-neurons-chart canvas")).to_be_visible()
+    gain.focus()
+    page.keyboard.press("End")
+    page.wait_for_url(re.compile("gain=100"))
+    expect(page.get_by_text("tanh rises to 4.90, then falls")).to_be_visible()
 
 
 def test_gradients_by_definition_protocol_and_layer(server, open_page):

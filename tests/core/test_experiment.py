@@ -20,6 +20,7 @@ from ibcore.experiment import (
     Training,
     log_epochs,
 )
+from ibcore.stack import Conv, Dense, Pool
 
 layers = st.lists(st.integers(1, 50), min_size=1, max_size=6).map(
     lambda widths: "-".join(map(str, widths))
@@ -137,6 +138,18 @@ WRONG = [
     (Network, "layers", "9" * 400),
     (Network, "layers", "-".join(["2"] * 33)),
     (Network, "layers", "²"),
+    (Network, "layers", "10-conv3k3"),
+    (Network, "layers", "10-pool2"),
+    (Network, "layers", "conv3"),
+    (Network, "layers", "conv3k0"),
+    (Network, "layers", "conv0k3"),
+    (Network, "layers", "pool1"),
+    (Network, "layers", "drop0.5-10"),
+    (Network, "layers", "10-drop0.5-drop0.5"),
+    (Network, "layers", "10-drop0"),
+    (Network, "layers", "10-drop1"),
+    (Network, "layers", "10-drop-0.5"),
+    (Network, "layers", "10-dropnan"),
     (Network, "layers", [10, 7]),
     (Network, "activation", "swish"),
     (Network, "init", "zeros"),
@@ -214,7 +227,36 @@ def test_absent_fields_take_their_defaults():
 
 def test_layers_are_read_whatever_the_spaces():
     assert Network(" 10 - 07-5").layers == "10-7-5"
-    assert Network("10-7-5").widths == (10, 7, 5)
+    assert Network("10-dense7-5").hidden == (Dense(10), Dense(7), Dense(5))
+
+
+def test_a_stack_has_one_text_and_says_what_it_is():
+    network = Network(" conv32k3 - conv064k3-pool2 - drop.250-dense128-drop0.5")
+    assert network.layers == "conv32k3-conv64k3-pool2-drop0.25-128-drop0.5"
+    assert Network(network.layers) == network
+    assert network.hidden == (Conv(32, 3), Conv(64, 3), Pool(2), Dense(128))
+    assert network.filters == network.hidden[:3]
+    assert network.drops == (0, 0, 0.25, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("10-conv3k3", "conv3k3 before the first dense layer"),
+        ("drop0.5-10", "drop0.5 once and after the layer it belongs to"),
+        ("10-drop1", "a probability above 0 and below 1 in dropP"),
+        ("conv3k65-10", "a side K from 1 to 64 in convCkK"),
+        ("pool1-10", "a side P from 2 to 64 in poolP"),
+    ],
+)
+def test_what_is_wrong_with_a_stack_is_said(layers, said):
+    with pytest.raises(FieldError) as caught:
+        Network(layers)
+    assert str(caught.value) == f"layers: {layers!r} is not allowed; use {said}"
+
+
+def test_dense_experiments_keep_their_keys():
+    assert Experiment().key == "cd1568b73048fded"
 
 
 @given(st.integers(1, 10**6), st.integers(2, 200))

@@ -12,7 +12,7 @@ from ibcore.networks import (
     example_losses,
     forward,
     initialise,
-    layer_sizes,
+    layer_shapes,
     logits,
     predictions,
 )
@@ -76,12 +76,12 @@ def test_sigmoid_output_is_the_probability_of_class_one():
 
 def test_sigmoid_output_needs_two_classes():
     with pytest.raises(FieldError, match="output"):
-        layer_sizes(Network(output="sigmoid"), 64, 10)
+        layer_shapes(Network(output="sigmoid"), 64, 10)
 
 
 def test_sizes_run_from_the_inputs_to_the_output():
-    assert layer_sizes(Network("10-7-5-4-3"), 12, 2) == (12, 10, 7, 5, 4, 3, 2)
-    assert layer_sizes(Network("5", output="sigmoid"), 12, 2) == (12, 5, 1)
+    assert layer_shapes(Network("10-7-5-4-3"), 12, 2) == (12, 10, 7, 5, 4, 3, 2)
+    assert layer_shapes(Network("5", output="sigmoid"), 12, 2) == (12, 5, 1)
 
 
 @pytest.mark.parametrize(("init", "fan"), [("fan_in", 300), ("fan_out", 200)])

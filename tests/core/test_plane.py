@@ -316,16 +316,19 @@ def test_unknown_samples_and_no_values_are_refused():
 
 
 @pytest.mark.parametrize("limits", [(-1.0, 1.0), "range"])
-def test_one_checkpoints_activations_are_in_memory_at_a_time(limits, monkeypatch):
-    calls, compute = [], Run.activations
+def test_one_layers_activations_are_in_memory_at_a_time(limits, monkeypatch):
+    seen, pieces = [], Run.pieces
 
-    def watched(run, k, samples="all"):
-        assert not any(ref() is not None for _, refs in calls for ref in refs)
-        layers = compute(run, k, samples)
-        calls.append((k, [weakref.ref(t) for t in layers]))
-        return layers
+    def watched(run, k, samples="all", subset=None):
+        def noted(piece):
+            assert not any(ref() is not None for *_, ref in seen)
+            seen.append((k, piece.layer, weakref.ref(piece.t)))
+            return piece
 
-    monkeypatch.setattr(Run, "activations", watched)
+        return map(noted, pieces(run, k, samples, subset))
+
+    monkeypatch.setattr(Run, "pieces", watched)
     information_curves(trained(tiny()), Binning(limits=limits), [2, 30])
     passes = 2 if limits == "range" else 1
-    assert [k for k, _ in calls] == [0, 1, 2, 3] * passes
+    expected = [(k, layer) for k in range(4) for layer in (1, 2, 3)]
+    assert [(k, layer) for k, layer, _ in seen] == expected * passes

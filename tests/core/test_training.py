@@ -239,4 +239,4 @@ def test_what_would_not_fit_into_memory_is_refused_before_it_is_tried(layers, tr
 def test_the_published_experiments_fit():
     for preset in PRESETS.values():
         sizes = check_size(preset.experiment, load(preset.experiment.task))
-        assert len(sizes) == len(preset.experiment.network.widths) + 2
+        assert len(sizes) == len(preset.experiment.network.hidden) + 2

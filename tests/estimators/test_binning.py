@@ -261,3 +261,15 @@ def test_texts_and_ladders():
 def test_whole_floats_and_lists_become_plain_values():
     assert Binning(30.0, [-1, 1]) == Binning(30, (-1.0, 1.0))
     assert hash(Binning(30.0, [-1, 1])) == hash(Binning())
+
+
+@pytest.mark.parametrize("binning", [Binning(7), Binning(7, "layer"), Binning(width=0.3)])
+@pytest.mark.parametrize("units", [3, 60])
+def test_rows_are_counted_in_blocks_as_they_are_together(binning, units, monkeypatch):
+    rng = np.random.default_rng(0)
+    t = rng.standard_normal((5, units)).astype(np.float32)[rng.integers(0, 5, 200)]
+    y = rng.integers(0, 3, 200)
+    whole = binning.information(t, y)
+    monkeypatch.setattr("ibcore.estimators._rows._BLOCK_NUMBERS", 130)
+    assert vars(binning.information(t, y)) == vars(whole)
+    assert 1 < whole.h_t < 2.33
