@@ -14,8 +14,9 @@ Robustness = Mapping[int, tuple[str, list[float]]]
 
 def known(title: str, exact: Robustness, names: tuple[str, ...]) -> str:
     """One sentence for a run whose information is counted exactly, by that alone."""
-    falls = [names[i - 1] for i, (kind, _) in exact.items() if kind != "absent"]
-    stays = [names[i - 1] for i, (kind, _) in exact.items() if kind == "absent"]
+    sure = ("robust", "depends")
+    falls = [names[i - 1] for i, (kind, _) in exact.items() if kind in sure]
+    stays = [names[i - 1] for i, (kind, _) in exact.items() if kind not in sure]
     parts = [f"compression in {_listed(falls)}"] if falls else []
     parts += [f"none beyond doubt in {_listed(stays)}"] if stays else []
     return (
@@ -74,8 +75,13 @@ def summary(title: str, verdicts: pd.DataFrame, parameter: str, names: tuple[str
     return f"**{plain(title)}**: {'; '.join(parts)}."
 
 
-def strip(verdicts: pd.DataFrame, names: tuple[str, ...], label: str) -> str:
-    """The verdict on every layer by one estimator, in a line; empty without verdicts."""
+def strip(
+    verdicts: pd.DataFrame, names: tuple[str, ...], label: str, *, exact: bool = False
+) -> str:
+    """The verdict on every layer by one estimator, in a line; empty without verdicts.
+
+    Where counting is `exact`, a layer that is saturated keeps what there is.
+    """
     if verdicts.empty:
         return ""
     table = verdicts.set_index("layer")
@@ -87,7 +93,9 @@ def strip(verdicts: pd.DataFrame, names: tuple[str, ...], label: str) -> str:
     parts = [f"**{'; '.join(words)}**" if words else "**no layer compresses** beyond doubt"]
     if untold:
         numbers = ", ".join(map(str, untold))
-        parts.append(f"of layer {numbers} it cannot be told, because they are saturated")
+        keeps = f"layer {numbers} keep all but half a bit of what these inputs have"
+        blind = f"of layer {numbers} it cannot be told, because they are saturated"
+        parts.append(keeps if exact else blind)
     if words and len(sure) + len(untold) < len(table):
         parts.append("for the others it is not beyond doubt")
     return f"{plain(label)}: {'; '.join(parts)}."

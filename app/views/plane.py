@@ -91,7 +91,7 @@ def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.C
     exact = exactness(run, estimator)
     return replace(
         look,
-        verdict=strip(verdicts, settings.layer_names, estimator.label),
+        verdict=strip(verdicts, settings.layer_names, estimator.label, exact=exact == "exact"),
         signs=badges(laws, exact),
         help="  \n".join(reasons(laws, exact)),
     )

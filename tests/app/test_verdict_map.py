@@ -12,7 +12,7 @@ import curves
 import export
 import jobs
 from charts import EpochSettings, VerdictPanel, verdict_figure, verdict_words
-from describe_verdicts import strip, summary
+from describe_verdicts import known, strip, summary
 from ibcore import verdict_map
 from tests.core.test_architecture import ROOT
 from tests.core.test_verdicts import EPOCHS, ladder
@@ -101,6 +101,19 @@ def test_the_sentence_sums_the_map_up():
         " the value in b (from 30 bins on); absent in c."
     )
     assert "too few replicates" in summary("x", panel(replicates=3).verdicts, "n_bins", SETTINGS)
+
+
+def test_an_exact_run_is_summed_up_by_counting_alone():
+    found = {1: ("untold", []), 2: ("robust", [8, 9]), 3: ("absent", [])}
+    said = known("mine", found, ("a", "b", "c"))
+    assert "known exactly: compression in b; none beyond doubt in a, c.**" in said
+
+
+def test_a_saturated_layer_is_not_told_unless_counting_is_exact():
+    full = panel().verdicts.iloc[[0, 4]].assign(saturated=True)
+    names = ("a", "b", "c")
+    assert "of layer 3 it cannot be told" in strip(full, names, "x")
+    assert "layer 3 keep all but half a bit" in strip(full, names, "x", exact=True)
 
 
 def test_the_strip_of_one_estimator_names_what_compresses():
