@@ -84,7 +84,7 @@ def test_the_kde_shows_its_bounds_and_stays_on_the_other_pages(server, open_page
     page.get_by_label("Estimator", exact=True).click()
     page.get_by_role("option", name="KDE").click()
     expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
-    assert "est=kde" in page.url
+    page.wait_for_url(re.compile("est=kde"))
     page.get_by_role("link", name="Sensitivity").click()
     expect(page.get_by_text("The plane at six values")).to_be_visible()
     expect(page.get_by_role("combobox", name="Estimator")).to_have_value("KDE")
