@@ -3,6 +3,24 @@
 import sys
 from pathlib import Path
 
+import pytest
+import streamlit as st
+
 APP = str(Path(__file__).parents[2] / "app")
 if APP not in sys.path:
     sys.path.insert(0, APP)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache of its own, and no worker left behind."""
+    import jobs
+
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    for job in jobs.registry()._jobs.values():
+        job.process.kill()
+        job.listener.join()
+    st.cache_resource.clear()

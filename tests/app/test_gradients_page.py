@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import commands
@@ -38,17 +37,7 @@ SMALL = Experiment(
 )
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """A cache of its own, and no worker left behind."""
-    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    for job in jobs.registry()._jobs.values():
-        job.process.kill()
-        job.listener.join()
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def opened(**link):

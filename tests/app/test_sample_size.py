@@ -12,7 +12,7 @@ from describe_checks import settled
 from ibcore import Store
 from ibcore.sample_size import growth
 
-from .test_pages import SMALL, opened, own_cache, state, texts  # noqa: F401
+from .test_pages import SMALL, opened, state, texts
 
 SETTINGS = PlaneSettings(
     h_x=8, h_y=1, n_samples=256, layer_names=("one", "two"), epochs=(0, 1), title="epoch 1"
@@ -59,7 +59,7 @@ def test_the_sentence_names_what_still_moves():
     assert "two sizes" in settled(growth(still[still["n"] == 64]), ("one", "two"))
 
 
-def test_the_box_on_the_page_shows_what_a_worker_computed():
+def test_the_box_on_the_page_shows_what_a_worker_computed(own_cache):
     run = Store().train(SMALL, device="cpu")
     first = state.defaults()
     settings = state.of_experiment(SMALL) | {"samples": "train"}

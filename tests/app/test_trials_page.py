@@ -7,7 +7,6 @@ import shlex
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import describe_trials
@@ -114,11 +113,7 @@ def test_the_command_of_a_caption_asks_the_same_questions():
 
 
 @pytest.fixture
-def page(tmp_path, monkeypatch):
-    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
+def page(own_cache):
     def opened(**link):
         at = AppTest.from_file(str(ROOT / "app" / "pages.py"), default_timeout=60)
         at.run()
@@ -126,11 +121,7 @@ def page(tmp_path, monkeypatch):
             at.query_params[key] = value
         return at.switch_page("views/trials.py").run()
 
-    yield opened
-    for job in jobs.registry()._jobs.values():
-        job.process.kill()
-        job.listener.join()
-    st.cache_resource.clear()
+    return opened
 
 
 def test_a_case_is_answered_on_the_page_and_all_by_a_worker(page):

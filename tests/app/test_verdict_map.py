@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from altair import VConcatChart
 from streamlit.testing.v1 import AppTest
 
 import charts
 import curves
 import export
-import jobs
 from charts import EpochSettings, VerdictPanel, verdict_figure, verdict_words
 from describe_verdicts import known, strip, summary
 from ibcore import verdict_map
@@ -138,11 +136,7 @@ class FakeJob:
 
 
 @pytest.fixture
-def page(tmp_path, monkeypatch):
-    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
+def page(own_cache):
     def opened(**link):
         at = AppTest.from_file(str(ROOT / "app" / "pages.py"), default_timeout=60)
         at.run()
@@ -150,11 +144,7 @@ def page(tmp_path, monkeypatch):
             at.query_params[key] = value
         return at.switch_page("views/verdicts.py").run()
 
-    yield opened
-    for job in jobs.registry()._jobs.values():
-        job.process.kill()
-        job.listener.join()
-    st.cache_resource.clear()
+    return opened
 
 
 def test_the_bundled_runs_differ_as_the_papers_say_and_the_limits_decide_for_relu(page):
