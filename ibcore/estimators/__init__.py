@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from ibcore.estimators.binning import BIN_LADDER, CORRECTIONS, WIDTH_LADDER, Binning
 from ibcore.estimators.gaussian import Gaussian
 from ibcore.estimators.information import Information, label_entropy
-from ibcore.estimators.kde import KDE, VARIANCE_LADDER
+from ibcore.estimators.kde import DISSERTATION_VARIANCE, KDE, VARIANCE_LADDER
 from ibcore.estimators.ksg import K_LADDER, KSG
 from ibcore.estimators.protocol import Estimator
 from ibcore.estimators.quantised import BITS_LADDER, Quantised
@@ -60,6 +60,7 @@ __all__ = [
     "BIN_LADDER",
     "BITS_LADDER",
     "CORRECTIONS",
+    "DISSERTATION_VARIANCE",
     "ESTIMATORS",
     "KDE",
     "KSG",

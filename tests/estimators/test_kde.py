@@ -155,9 +155,9 @@ def test_any_values_in_any_order():
             assert getattr(rung, name) == pytest.approx(slow[name], abs=2e-6), name
 
 
-def test_the_lower_bound_is_the_upper_bound_two_rungs_up():
+def test_the_lower_bound_is_the_upper_bound_at_four_times_the_variance():
     t, y = networks_like(200, 3, "spread"), RNG.integers(0, 2, 200)
-    rungs = KDE().ladder(t, y, VARIANCE_LADDER)
+    rungs = KDE().ladder(t, y, [0.01 * 2.0**k for k in range(8)])
     for narrow, wide in zip(rungs, rungs[2:], strict=False):
         assert narrow.i_xt_lower == wide.i_xt_upper
 
@@ -216,8 +216,9 @@ def test_texts_and_ladder():
     assert KDE().label == "KDE, noise variance 0.1"
     assert KDE().parameter == "variance"
     assert KDE().default_ladder == VARIANCE_LADDER
-    assert len(VARIANCE_LADDER) == 16
-    assert 0.1 in VARIANCE_LADDER
+    assert len(VARIANCE_LADDER) == 17
+    assert {0.0735, 0.1} < set(VARIANCE_LADDER)
+    assert list(VARIANCE_LADDER) == sorted(VARIANCE_LADDER)
     assert (VARIANCE_LADDER[0], VARIANCE_LADDER[-1]) == (0.1 / 1024, 0.1 * 32)
 
 
