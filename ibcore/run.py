@@ -297,6 +297,24 @@ class Run:
         for number, t in enumerate(whole, start=1):
             yield Piece(number, np.arange(len(sound)), _samples_first(t)[sound])
 
+    @torch.no_grad()
+    def responses(self, k: int, row: int, replicate: int = 0) -> list[np.ndarray]:
+        """T_0 = X, T_1 .. T_L of one network at checkpoint k for one row of the data.
+
+        Each in the shape of its layer, (D,) or (C, H, W). Raises FieldError for a row or a
+        replicate that is not there, ValueError naming layer and epoch for activations
+        that are not finite.
+        """
+        _check_index("row", row, len(self.dataset.x))
+        _check_index("replicate", replicate, self.n_replicates)
+        x = self.dataset.x[row].reshape(-1)
+        alone = self.ensemble(k).map(lambda p: p[replicate : replicate + 1])
+        seen = [x, *(t[0, :, 0].numpy() for t in layers(alone, torch.tensor(x)[:, None]))]
+        for layer, t in enumerate(seen):
+            if not np.isfinite(t).all():
+                raise not_finite(layer, self.epochs[k])
+        return [t.reshape(shape) for t, shape in zip(seen, self.shapes, strict=True)]
+
     def inputs(self, samples: str = "all", subset: int | None = None) -> np.ndarray:
         """X, flattened, for the samples of `activations`.
 
@@ -385,6 +403,17 @@ class Run:
             raise ValueError(f"run file: {str(file)!r} does not exist") from None
         except _UNREADABLE:
             raise ValueError("run file: it is damaged or no .npz file") from None
+
+
+def not_finite(layer: int, epoch: int) -> ValueError:
+    """What is to be said of activations that are no numbers."""
+    return ValueError(f"activations of layer {layer} at epoch {epoch} are not finite")
+
+
+def _check_index(name: str, value: object, count: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < count:
+        raise FieldError(name, value, f"a whole number from 0 to {count - 1}")
 
 
 def _samples_first(t: torch.Tensor) -> np.ndarray:

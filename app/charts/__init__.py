@@ -1,6 +1,8 @@
 """Charts: tidy tables in, Vega-Lite specifications out. No page and no network in here."""
 
+from charts.activations import Seen
 from charts.caption import with_caption
+from charts.comparison import comparison_figure
 from charts.definitions import definitions_figure
 from charts.epoch_settings import EpochSettings
 from charts.figure import plane_figure
@@ -18,6 +20,7 @@ from charts.theme import THEMES
 from charts.trial_map import trial_map
 from charts.trial_settings import TrialSettings
 from charts.trials import trial_figure
+from charts.tuning import tuning_figure
 from charts.verdicts import VerdictPanel, verdict_figure, verdict_words
 from charts.weights import weights_figure
 
@@ -25,8 +28,10 @@ __all__ = [
     "THEMES",
     "EpochSettings",
     "PlaneSettings",
+    "Seen",
     "TrialSettings",
     "VerdictPanel",
+    "comparison_figure",
     "definitions_figure",
     "gain_figure",
     "gradient_figure",
@@ -42,6 +47,7 @@ __all__ = [
     "squash_figure",
     "trial_figure",
     "trial_map",
+    "tuning_figure",
     "verdict_figure",
     "verdict_words",
     "weights_figure",

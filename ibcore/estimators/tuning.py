@@ -6,6 +6,7 @@ tuned so on MNIST and found 0.0735.
 """
 
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import brentq
@@ -42,13 +43,7 @@ def tuned_variance(y: np.ndarray, *, distance2: float = 2.0, tolerance: float = 
     """
     _check("tolerance", tolerance, 1e-6, 0.999)
     _check("distance2", distance2, 1e-6, 1e6)
-    labels = np.asarray(y)
-    # `label_entropy` names what is wrong with labels.
-    h_y = label_entropy(labels)
-    if np.ndim(h_y):
-        raise ValueError(f"y: shape {labels.shape} is not allowed; use (N,) labels or (N, C)")
-    soft = labels.ndim == 2
-    p_y = labels.mean(axis=0) if soft else np.unique(labels, return_counts=True)[1] / len(labels)
+    p_y, h_y = _class_shares(y)
     if h_y == 0:
         raise ValueError("y: one class only, so H(Y) is 0 at every noise variance")
 
@@ -56,6 +51,31 @@ def tuned_variance(y: np.ndarray, *, distance2: float = 2.0, tolerance: float = 
         return label_bound(p_y, 4 * np.exp(log_variance), distance2) - (1 - tolerance) * h_y
 
     return float(np.exp(brentq(lacking, np.log(_LOWEST), np.log(_HIGHEST), xtol=1e-12)))
+
+
+def label_bounds(
+    y: np.ndarray, variances: Sequence[float], *, distance2: float = 2.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The KDE's lower and upper bound of H(Y) for a layer that is the label, (V,) each, in bits.
+
+    At each noise variance; y as in `tuned_variance`, formula as in `label_bound`.
+    """
+    p_y, _ = _class_shares(y)
+    ends = [(label_bound(p_y, 4 * v, distance2), label_bound(p_y, v, distance2)) for v in variances]
+    lower, upper = np.array(ends).reshape(-1, 2).T
+    return lower, upper
+
+
+def _class_shares(y: np.ndarray) -> tuple[np.ndarray, float]:
+    """p(y) of every class (C,), and H(Y) in bits."""
+    labels = np.asarray(y)
+    # `label_entropy` names what is wrong with labels.
+    h_y = label_entropy(labels)
+    if np.ndim(h_y):
+        raise ValueError(f"y: shape {labels.shape} is not allowed; use (N,) labels or (N, C)")
+    if labels.ndim == 2:
+        return labels.mean(axis=0), float(h_y)
+    return np.unique(labels, return_counts=True)[1] / len(labels), float(h_y)
 
 
 def _check(name: str, value: object, low: float, high: float) -> None:

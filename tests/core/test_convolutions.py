@@ -397,3 +397,31 @@ def test_gradients_of_kernels_are_those_of_the_modules():
     assert weights.loc[(run.epochs[k], 2, r), "weight_norm"] == pytest.approx(norm)
     with pytest.raises(ValueError, match="loss change: it is for networks of dense layers only"):
         probed(run, LossChangeProbe())
+
+
+def test_responses_are_the_activations_of_one_sample_in_their_shapes():
+    run = trained(small(replicates=2, epochs=2))
+    row = int(run.sample_index("test")[1][3])
+    for k in (0, len(run.epochs) - 1):
+        whole = run.activations(k)
+        found = run.responses(k, row, 1)
+        assert [t.shape for t in found] == [
+            (1, 8, 8),
+            (4, 6, 6),
+            (6, 4, 4),
+            (6, 2, 2),
+            (10,),
+            (10,),
+        ]
+        np.testing.assert_array_equal(found[0].ravel(), run.dataset.x[row].ravel())
+        for t, expected in zip(found[1:], whole, strict=True):
+            np.testing.assert_allclose(t.ravel(), expected[1, row], atol=1e-6)
+
+
+@pytest.mark.parametrize(("row", "replicate", "field"), [(1797, 0, "row"), (0, 2, "replicate")])
+def test_responses_name_what_is_not_there(row, replicate, field):
+    run = trained(small(replicates=2, epochs=1, checkpoints=2))
+    with pytest.raises(
+        FieldError, match=rf"{field}: \d+ is not allowed; use a whole number from 0"
+    ):
+        run.responses(0, row, replicate)

@@ -1,0 +1,170 @@
+"""Layers before and after training: pictures of activations, planes with bars, what is hidden."""
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from altair import VConcatChart
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import charts
+import export
+from charts import PlaneSettings, Seen, comparison_figure, tuning_figure
+from charts.montage import MOST_CHANNELS, grey_scale, layout, montage
+from describe_comparison import input_lines, statement_lines
+from ibcore.comparison import HOLDS, compared, statements
+
+NAMES = ("1: conv2k3 relu", "2: 4 relu", "3: 3 softmax")
+SETTINGS = PlaneSettings(h_x=8, h_y=1.5, n_samples=256, layer_names=NAMES, epochs=(0, 1, 7))
+SEEN = Seen(
+    before=(np.ones((1, 4, 4)), np.zeros((2, 2, 2)), np.arange(4.0), np.array([0.2, 0.5, 0.3])),
+    after=(np.ones((1, 4, 4)), np.ones((2, 2, 2)), np.arange(4.0), np.array([0.1, 0.1, 0.8])),
+    headings=("before training: epoch 0", "after training: epoch 7"),
+    words=("class 2",),
+)
+
+
+def tables(shift=0.0):
+    """Layer 1 at the maximum, layers 2 and 3 on each other before training."""
+    rows = [
+        (epoch, layer, 0, i_xt - 0.2, i_xt, i_xt, i_ty, max(i_ty - 0.3, 0), i_ty)
+        for epoch in (0, 7)
+        for layer, i_xt, i_ty in ((1, 8.0, 1.5), (2, 5.0, 0.4), (3, 5.0 - shift, 0.4 + epoch / 7))
+    ]
+    names = ["epoch", "layer", "replicate", "i_xt_lower", "i_xt_upper", "i_xt", "i_ty"]
+    return compared(pd.DataFrame(rows, columns=[*names, "i_ty_lower", "i_ty_upper"]))
+
+
+def figure(**changes):
+    planes = changes.pop("planes", {"concat": tables(), "mean": tables(1.0)})
+    return comparison_figure(planes, SEEN, SETTINGS)
+
+
+def pixels(address: str) -> np.ndarray:
+    """Grey and opacity of a picture, (H, W, 2)."""
+    start = "data:image/png;base64,"
+    assert address.startswith(start)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address[len(start) :]))))
+
+
+def test_white_is_the_maximum_and_black_is_zero():
+    t = np.arange(8.0).reshape(2, 2, 2)
+    grey = pixels(montage(t, layout(t.shape, 200)))[..., 0]
+    shades = np.rint(255 * t / 7).astype(int)
+    # Two channels of 2 x 2 side by side, each in a frame of one pixel.
+    assert grey.shape == (4, 7)
+    assert grey[1:3, 1:3].tolist() == shades[0].tolist()
+    assert grey[1:3, 4:6].tolist() == shades[1].tolist()
+
+
+def test_black_is_minus_the_maximum_where_values_are_negative():
+    assert vars(grey_scale(np.array([0.5, -0.8]))) == {"low": -0.8, "high": 0.8}
+    assert vars(grey_scale(np.array([0.5, 0.0]))) == {"low": 0.0, "high": 0.5}
+    grey = pixels(montage(np.array([-0.8, 0.0, 0.8]), layout((3,), 200)))[..., 0]
+    assert [int(grey[4, x]) for x in (5, 14, 23)] == [0, 128, 255]
+
+
+def test_a_layer_of_zeros_is_black():
+    grey, opacity = np.moveaxis(pixels(montage(np.zeros((1, 5, 5)), layout((1, 5, 5), 99))), -1, 0)
+    assert (grey[1:-1, 1:-1] == 0).all()
+    assert (opacity == 255).all()
+
+
+def test_places_without_a_unit_are_transparent():
+    where = layout((7,), 60)
+    assert (where.columns, where.rows) == (3, 3)
+    opacity = pixels(montage(np.ones(7), where))[..., 1]
+    assert opacity[-4, 4] == 255
+    assert (opacity[-4:, 12:] == 0).all()
+
+
+@given(
+    st.one_of(
+        st.tuples(st.integers(1, 16_384)),
+        st.tuples(st.integers(1, 600), st.integers(1, 64), st.integers(1, 64)),
+    )
+)
+def test_a_layer_of_any_shape_fits_the_width_and_leaves_nothing_out(shape):
+    where = layout(shape, 380)
+    assert where.width <= 380 + 1e-9
+    assert where.count == min(shape[0], MOST_CHANNELS if len(shape) == 3 else shape[0])
+    assert (where.rows - 1) * where.columns < where.count <= where.rows * where.columns
+    assert where.height <= 140 or where.columns in (1, where.count) or where.rows == 1
+
+
+def test_every_layer_has_two_pictures_and_the_input_one():
+    rows = pd.DataFrame(charts.plain(figure())["datasets"]["pictures"])
+    assert rows.groupby("layer").size().to_dict() == {0: 1, 1: 2, 2: 2, 3: 2}
+    assert rows["url"][rows["layer"] == 1].nunique() == 2, "before it was black, after it white"
+
+
+def test_marks_on_each_other_are_listed_at_the_one_on_top():
+    rows = pd.DataFrame(charts.plain(figure())["datasets"]["planes"])
+    rows = rows.set_index(["definition", "moment", "layer"])
+    assert rows.loc[("concat", "before", 2), "also"] == "= 3"
+    assert rows.loc[("concat", "before", 3), "covered"]
+    assert rows.loc[("concat", "after", 2), "also"] == ""
+    assert not rows["covered"].drop(("concat", "before", 3)).any()
+    assert rows.loc[("mean", "after", 3), "from_xt"] == 4.0
+
+
+@pytest.mark.parametrize("planes", [{"concat": tables()}, {"concat": tables(), "mean": tables(1)}])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_is_valid_and_becomes_a_file(theme, planes):
+    settings = PlaneSettings(8, 1.5, 256, NAMES, (0, 1, 7), theme=theme)
+    spec = comparison_figure(planes, SEEN, settings)
+    whole = charts.plain(spec)
+    VConcatChart.from_dict({**whole, "datasets": {name: [] for name in whole["datasets"]}})
+    assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
+    assert b"data:image/png" in export.to_svg(spec, ["caption"])
+    assert export.to_pdf(spec, ["caption"]).startswith(b"%PDF")
+
+
+def test_planes_that_are_not_estimated_yet_are_empty():
+    empty = pd.DataFrame()
+    spec = charts.plain(figure(planes={"concat": tables(), "mean": empty}))
+    assert {row["definition"] for row in spec["datasets"]["planes"]} == {"concat"}
+    assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
+
+
+def test_only_the_data_change_with_the_input_and_the_estimator():
+    def bare(spec):
+        return {name: value for name, value in spec.items() if name != "datasets"}
+
+    other = comparison_figure({"concat": tables(2), "mean": tables()}, SEEN, SETTINGS)
+    assert bare(other) == bare(figure())
+
+
+def test_the_sentences_carry_their_numbers():
+    concat, mean = tables(), tables(1.0)
+    found = statements(concat, mean, (1,), 8.0)
+    lines = statement_lines(found, concat, mean, NAMES)
+    assert len(lines) == 3
+    assert "under **concat**: **✓ holds**" in lines[0]
+    assert "I(X;T) 1: 8.00 [7.80, 8.00] → 8.00 [7.80, 8.00] bits" in lines[0]
+    assert "layer 1: conv2k3 relu moved by less than 0.05 bits" in lines[1]
+    assert found[2].outcome == HOLDS
+    assert "I(T;Y) 3: 0.40 [0.10, 0.40] → 1.40 [1.10, 1.40] bits" in lines[2]
+
+
+def test_what_the_network_says_of_the_input():
+    lines = input_lines(2, np.array([0.2, 0.5, 0.3]), np.array([0.1, 0.1, 0.8]))
+    assert lines == ["class 2", "before: 1 with p = 0.500, wrong", "after: 2 with p = 0.800, right"]
+    assert input_lines(1, np.array([0.25]), np.array([0.75]))[1:] == [
+        "before: 0 with p = 0.750, wrong",
+        "after: 1 with p = 0.750, right",
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_noise_is_marked_at_its_values(theme):
+    bounds = pd.DataFrame(
+        {"variance": [0.01, 0.1, 1], "lower": [1, 0.8, 0.1], "upper": [1, 1, 0.7]}
+    )
+    spec = tuning_figure(bounds, 1.0, {"tuned": 0.042, "now": 0.1}, theme, 700)
+    assert [row["name"] for row in spec["datasets"]["marks"]] == ["tuned 0.042", "now 0.1"]
+    assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
