@@ -11,8 +11,10 @@ import runs
 import state
 from charts import network_drawing
 from describe import duration, plain
+from describe_network import drawn_layers
 from ibcore import Experiment, FieldError, MissingData, Run
 from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
+from ibcore.networks import Shape, layer_shapes
 from ibcore.presets import PRESETS
 from ibcore.training import check_size, estimated_seconds, n_parameters
 
@@ -42,7 +44,10 @@ HELP = {
     "train": "Part of the data that is trained on, above 0 and at most 1.",
     "gamma": "Empty for the deterministic labels; 54.48 leaves I(X;Y) at 0.99 bits.",
     "path": "idx: a folder of IDX files; npz: a file with x and y.",
-    "layers": "Widths joined by dashes, such as 10-7-5-4-3; the output layer is added.",
+    "layers": "Layers joined by dashes; the output layer is added. Widths alone, such as"
+    " `10-7-5-4-3`, are dense layers. For images, convolutions come first, such as"
+    " `conv32k3-conv64k3-pool2-drop0.25-128`: 32 kernels of 3×3, 64 of 3×3, the maximum of 2×2"
+    " pixels, dropout of a quarter of what that gives, 128 dense units.",
     "bits": "float, or bits: activations are rounded to 2^bits levels, in training too; for tanh,"
     " softsign, hardtanh, sigmoid and relu, which is clipped at 6 then.",
     "init": "fan_in, fan_out: truncated normal, std 1/√fan; pytorch: the default of Linear.",
@@ -80,21 +85,23 @@ def _form() -> None:
     state.keep(state.BY_KEY)
     settings = state.current()
     wrong = state.mistakes(settings)
-    experiment, sizes = None, None
+    experiment, shapes = None, None
     if not wrong:
         experiment = state.experiment(settings)
-        sizes = _sizes(experiment, wrong)
+        shapes = _shapes(experiment, wrong)
     _run_buttons(None if wrong else experiment)
     _data_fields(settings, wrong)
-    _network_fields(wrong, experiment, sizes)
+    _network_fields(wrong, experiment, shapes)
     _training_fields(settings, wrong)
     state.write_link()
 
 
-def _sizes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[int, ...] | None:
-    """D_0 .. D_L, or what is wrong with the data, the output layer or the size of it all."""
+def _shapes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[Shape, ...] | None:
+    """Those of X and every layer, or what is wrong with the data, the layers or their size."""
     try:
-        return check_size(experiment, runs.dataset(experiment))
+        dataset = runs.dataset(experiment)
+        check_size(experiment, dataset)
+        return layer_shapes(experiment.network, dataset.x.shape[1:], dataset.n_classes)
     except FieldError as error:
         wrong[state.key_of(error)] = error
     except MissingData as error:
@@ -121,12 +128,12 @@ def _data_fields(settings: dict, wrong: dict) -> None:
         _field("split", wrong)
 
 
-def _network_fields(wrong: dict, experiment: Experiment | None, sizes) -> None:
+def _network_fields(
+    wrong: dict, experiment: Experiment | None, shapes: tuple[Shape, ...] | None
+) -> None:
     _field("layers", wrong)
-    if sizes is not None:
-        drawing = network_drawing(
-            sizes, experiment.network.activation, experiment.network.output, theme(), width=236
-        )
+    if shapes is not None:
+        drawing = network_drawing(drawn_layers(experiment.network, shapes), theme(), width=236)
         st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
     left, right = st.columns(2)
     with left:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
-from ibcore.estimators import KDE, Binning, Estimator, Quantised
-from ibcore.experiment import Experiment, FieldError, Network, Task, Training
+from ibcore.estimators import DISSERTATION_VARIANCE, KDE, Binning, Estimator, Quantised
+from ibcore.experiment import Experiment, FieldError, Network, Recording, Task, Training
 from ibcore.probes import GradientProbe
 
 
@@ -35,6 +35,11 @@ _ALONG = GradientProbe("along")
 _TISHBY = "Shwartz-Ziv & Tishby 2017, Opening the Black Box of Deep Neural Networks via Information"
 _SAXE = "Saxe et al. 2018, On the Information Bottleneck Theory of Deep Learning"
 _SCHUMACHER = "Schumacher 2018, who ran the original code with several seeds"
+_DISSERTATION = "A dissertation of 2019 on the information bottleneck in convolutional networks"
+_ORHAN = (
+    "Orhan 2017, who looked at the first of three hidden layers of 128 units on MNIST and CIFAR-100"
+)
+_MEASURED = "2,000 of the test images are measured by default"
 _LORENZEN = (
     "Lorenzen, Igel & Nielsen 2022, Information Bottleneck: Exact Analysis of (Quantized) Neural"
     " Networks"
@@ -44,6 +49,24 @@ _ORIGINAL = Experiment(
     Network("10-7-5-4-3", "tanh", "fan_in"),
     Training("adam", 4e-4, batch_size=512, epochs=8000, replicates=10),
 )
+
+
+def _saxe_mnist(activation: str) -> Experiment:
+    return Experiment(
+        Task("mnist"),
+        Network("1024-20-20-20", activation, "fan_out"),
+        Training("sgd", 1e-3, batch_size=128, epochs=100, replicates=3),
+        Recording(30),
+    )
+
+
+def _orhan(task: str, learning_rate: float) -> Experiment:
+    return Experiment(
+        Task(task),
+        Network("128-128-128", "relu", "fan_in"),
+        Training("sgd", learning_rate, batch_size=128, epochs=50, replicates=3),
+        Recording(30),
+    )
 
 
 def _quantised(activation: str) -> Experiment:
@@ -209,8 +232,7 @@ _ALL = (
             ),
         ),
         Binning(30, (-1.0, 1.0)),
-        "A dissertation of 2019 on the information bottleneck in convolutional networks, which"
-        " compares networks instead of minibatches.",
+        _DISSERTATION + ", which compares networks instead of minibatches.",
         "All networks start from the same weights, and each is trained on a minibatch of its own;"
         " mean and standard deviation are over networks. Ours: network, SGD 0.1, 12 minibatches of"
         " 256, 10,000 steps.",
@@ -225,11 +247,10 @@ _ALL = (
             Training("sgd", 0.1, batch_size=128, epochs=300, replicates=5),
         ),
         KDE(0.1),
-        "Orhan 2017, who looked at the first of three hidden layers of 128 units on MNIST and"
-        " CIFAR-100.",
-        "100 minibatches of 500 at the start of the epoch, weights fixed. For his MNIST choose task"
-        " idx and its folder. The activation is not stated, ReLU assumed. Ours: digits as data,"
-        " SGD 0.1, batches of 128, 300 epochs, 5 replicates.",
+        _ORHAN + ".",
+        "100 minibatches of 500 at the start of the epoch, weights fixed. His own data are in"
+        " orhan-mnist and orhan-cifar100. The activation is not stated, ReLU assumed. Ours: digits"
+        " as data, SGD 0.1, batches of 128, 300 epochs, 5 replicates.",
         GradientProbe("sampled", 100, 500),
     ),
     Preset(
@@ -258,6 +279,76 @@ _ALL = (
         _SAXE + ": its MNIST network 784-1024-20-20-20-10, made smaller for 8x8 digits.",
         "As digits-tanh, with ReLU. Ours: all images are measured, where Saxe et al. measured the"
         " test images.",
+    ),
+    Preset(
+        "dissertation-mlp",
+        "Dissertation: MNIST MLP",
+        Experiment(
+            Task("mnist"),
+            Network("1024-20-20", "tanh", "fan_in"),
+            Training("sgd", 1e-3, batch_size=128, epochs=20, replicates=3),
+        ),
+        KDE(0.1),
+        _DISSERTATION + ": its fully connected network 784-1024-20-20-10.",
+        "tanh and softmax, minibatches of 128, learning rate 1e-3, 20 epochs, KDE with variance"
+        " 0.1. The optimiser is not stated, SGD assumed. Ours: initial weights, 3 replicates;"
+        f" {_MEASURED}. A few minutes on two cores.",
+    ),
+    Preset(
+        "dissertation-cnn",
+        "Dissertation: MNIST CNN",
+        Experiment(
+            Task("mnist"),
+            Network("conv32k3-conv64k3-pool2-128", "relu", "pytorch"),
+            Training("adadelta", 1.0, batch_size=128, epochs=12, replicates=1),
+        ),
+        KDE(DISSERTATION_VARIANCE),
+        _DISSERTATION + ": its convolutional network, 99.25 % of the test images right.",
+        "ReLU and softmax, Adadelta with rate 1.0, minibatches of 128, 12 epochs, no dropout, KDE"
+        f" with variance {DISSERTATION_VARIANCE:g}, on all feature maps joined (concat) and on their"
+        " mean (mean); Layers shows both. Ours: initial weights, 1 replicate, too few for a verdict;"
+        f" {_MEASURED}. Long: a quarter of an hour on two cores, an hour where they are busy.",
+    ),
+    Preset(
+        "saxe-mnist-tanh",
+        "Saxe: MNIST, tanh",
+        _saxe_mnist("tanh"),
+        KDE(0.1),
+        _SAXE + ": its MNIST network 784-1024-20-20-20-10.",
+        "SGD 1e-3, batch 128, KDE with variance 0.1 on the 10,000 test images, to 10,000 epochs:"
+        f" days on two cores. Ours: 100 epochs, 3 replicates; {_MEASURED}. About 20 minutes on two"
+        " cores.",
+    ),
+    Preset(
+        "saxe-mnist-relu",
+        "Saxe: MNIST, ReLU",
+        _saxe_mnist("relu"),
+        KDE(0.1),
+        _SAXE + ": its MNIST network 784-1024-20-20-20-10.",
+        "As saxe-mnist-tanh, with ReLU: 10,000 epochs there. Ours: 100 epochs, 3 replicates;"
+        f" {_MEASURED}.",
+    ),
+    Preset(
+        "orhan-mnist",
+        "Orhan: MNIST",
+        _orhan("mnist", 0.1),
+        KDE(0.1),
+        _ORHAN + ": MNIST.",
+        "100 minibatches of 500 at the start of the epoch, weights fixed. The activation is not"
+        " stated, ReLU assumed. Ours: SGD 0.1, batches of 128, 50 epochs, 3 replicates, the"
+        f" estimator; {_MEASURED}.",
+        GradientProbe("sampled", 100, 500),
+    ),
+    Preset(
+        "orhan-cifar100",
+        "Orhan: CIFAR-100",
+        _orhan("cifar100", 0.01),
+        KDE(0.1),
+        _ORHAN + ": CIFAR-100.",
+        "100 minibatches of 500 at the start of the epoch, weights fixed. The activation is not"
+        " stated, ReLU assumed. Ours: SGD 0.01, batches of 128, 50 epochs, 3 replicates, the"
+        f" estimator; {_MEASURED}.",
+        GradientProbe("sampled", 100, 500),
     ),
 )
 

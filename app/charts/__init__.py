@@ -10,7 +10,7 @@ from charts.gradients import gradient_figure
 from charts.heat import heat_map
 from charts.loss_change import loss_change_figure
 from charts.multiples import small_multiples
-from charts.network import network_drawing
+from charts.network import DrawnLayer, network_drawing
 from charts.neurons import gain_figure, squash_figure
 from charts.sample_size import sample_size_figure
 from charts.settings import PlaneSettings
@@ -26,6 +26,7 @@ from charts.weights import weights_figure
 
 __all__ = [
     "THEMES",
+    "DrawnLayer",
     "EpochSettings",
     "PlaneSettings",
     "Seen",

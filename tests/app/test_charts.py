@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import charts
 from charts.layers import colour
+from charts.network import HEIGHT
 from charts.tables import turning_points, with_checkpoint
 from charts.theme import SHAPES, layer_colours, layer_shapes
 
@@ -315,29 +316,93 @@ def test_heat_map_refuses_other_quantities_and_parameters():
         charts.heat_map(curves(), "layer", 1, SETTINGS)
 
 
+def drawn(*shapes):
+    """Layers of those shapes: X, tanh, softmax; images by kernels of 3 x 3."""
+    words = ["X", *["tanh"] * (len(shapes) - 2), "softmax"]
+    return [
+        charts.DrawnLayer(shape, word, word, None if isinstance(shape, int) or i == 0 else 3)
+        for i, (shape, word) in enumerate(zip(shapes, words, strict=False))
+    ]
+
+
 def test_network_drawing_has_a_circle_per_unit_and_a_line_per_weight():
-    spec = charts.network_drawing([12, 10, 2], "tanh", "softmax")
+    spec = charts.network_drawing(drawn(12, 10, 2))
     assert len(spec["datasets"]["units"]) == 12 + 10 + 2
     assert len(spec["datasets"]["weights"]) == 12 * 10 + 10 * 2
-    assert spec["datasets"]["dots"] == []
+    for name in ("dots", "maps", "kernels", "sides", "dropout"):
+        assert spec["datasets"][name] == []
     assert {"X", "tanh", "softmax", "12", "10", "2"} <= set(texts(spec))
 
 
 def test_network_drawing_abbreviates_wide_layers_and_says_their_width():
-    spec = charts.network_drawing([784, 1024, 10], "relu", "softmax", "dark")
+    spec = charts.network_drawing(drawn(784, 1024, 10), "dark")
     assert len(spec["datasets"]["units"]) == 8 + 8 + 10
-    assert spec["datasets"]["dots"] == [{"layer": 0}, {"layer": 1}]
+    assert len(spec["datasets"]["dots"]) == 2
     assert {"784", "1,024", "10"} <= set(texts(spec))
 
 
-@pytest.mark.parametrize("widths", [[3], [3, 0]])
-def test_network_drawing_refuses_no_network(widths):
-    with pytest.raises(ValueError, match="widths"):
-        charts.network_drawing(widths, "tanh", "softmax")
+STACK = [
+    charts.DrawnLayer((1, 28, 28), "X", "X"),
+    charts.DrawnLayer((32, 26, 26), "conv32k3 relu", "relu", 3, 0.0, 320),
+    charts.DrawnLayer((32, 13, 13), "pool2", "", 2, 0.25),
+    charts.DrawnLayer(128, "128 relu", "relu", None, 0.5, 692_352),
+    charts.DrawnLayer(10, "10 softmax", "softmax", None, 0.0, 1290),
+]
+
+
+def test_images_are_drawn_as_feature_maps_with_their_kernels_and_dropout():
+    spec = charts.network_drawing(STACK, "dark", 236)
+    rows = spec["datasets"]
+    assert [sum(m["layer"] == i for m in rows["maps"]) for i in range(4)] == [1, 5, 5, 0]
+    side = {m["layer"]: m["x2"] - m["x"] for m in rows["maps"]}
+    assert side[0] > side[1] > 1.3 * side[2]
+    for square, (below, share) in zip(rows["kernels"], [(0, 3 / 28), (1, 2 / 26)], strict=True):
+        (front,) = [m for m in rows["maps"] if m["layer"] == below][-1:]
+        assert square["x2"] - square["x"] == pytest.approx(max(2.5, share * side[below]))
+        assert front["x"] <= square["x"] < square["x2"] <= front["x2"]
+        assert front["y"] <= square["y"] < square["y2"] <= front["y2"]
+    # Two from each kernel, then from the maps to 8 units and from these to 10.
+    assert len(rows["weights"]) == 2 + 2 + 8 + 80
+    said = {"1@28×28", "32@26×26", "32@13×13", "128", "3×3", "max 2×2", "0.25", "0.5", "relu"}
+    assert said <= set(texts(spec))
+    narrow = charts.network_drawing(STACK, width=180)["datasets"]
+    assert narrow["numbers"][1]["text"] == "32@\n26×26"
+    assert [row["text"] for row in narrow["sides"]] == ["3×3", "2×2"]
+    told = rows["columns"][2]
+    assert told | {"shape": "32 × 13 × 13 = 5,408", "parameters": "0", "dropout": "0.25"} == told
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [12, 10, 7, 5, 4, 3, 2],
+        [(3, 32, 32), *[(64, 1, 1)] * 31, 100],
+        [(1, 5, 40), (16, 3, 38), 10],
+        [784, *[16_384] * 32, 10],
+    ],
+)
+def test_layers_stand_side_by_side_within_the_drawing(shapes):
+    rows = charts.network_drawing(drawn(*shapes), width=236)["datasets"]
+    columns = rows["columns"]
+    assert columns[0]["x"] == 0
+    assert columns[-1]["x2"] == pytest.approx(236)
+    for one, next_one in pairwise(columns):
+        assert one["x2"] == pytest.approx(next_one["x"])
+    for square in rows["maps"]:
+        column = columns[square["layer"]]
+        assert column["x"] - 1e-9 <= square["x"] < square["x2"] <= column["x2"] + 1e-9
+        assert 0 <= square["y"] < square["y2"] <= HEIGHT
+    assert all(0 < unit["y"] < HEIGHT for unit in rows["units"])
+
+
+@pytest.mark.parametrize("shapes", [[3], [3, 0], [(1, 0, 4), 2]])
+def test_network_drawing_refuses_no_network(shapes):
+    with pytest.raises(ValueError, match="layers"):
+        charts.network_drawing(drawn(*shapes))
 
 
 def test_the_smaller_figures_are_valid_vega_lite():
-    Chart.from_dict(charts.network_drawing([3, 2], "tanh", "softmax"), validate=True)
+    Chart.from_dict(charts.network_drawing(STACK), validate=True)
     for spec in (
         charts.small_multiples(curves(), "n_bins", [2], SETTINGS),
         charts.heat_map(curves(), "n_bins", 2, replace(SETTINGS, layer_names=NAMES[:1])),
@@ -353,7 +418,7 @@ def test_the_smaller_figures_are_valid_vega_lite():
 @given(st.lists(st.text("abc -_", max_size=400), min_size=1, max_size=4))
 def test_a_caption_keeps_every_word_and_fits_the_width(lines):
     """Wrapping moves words to new lines and loses none; the chart itself is not changed."""
-    chart = charts.network_drawing([3, 2], "tanh", "softmax", width=600)
+    chart = charts.network_drawing(drawn(3, 2), width=600)
     wrapped = charts.with_caption(chart, lines)["title"]["text"]
     assert "".join(wrapped).replace(" ", "") == "".join(lines).replace(" ", "")
     assert max(map(len, wrapped)) * 5.6 <= 600
@@ -432,7 +497,7 @@ def test_thirty_two_layers_have_thirty_two_signs():
 
 def test_the_colour_of_a_layer_is_the_same_in_every_figure():
     scale = colour(SETTINGS).to_dict()["scale"]
-    drawing = charts.network_drawing([5, 4, 3, 2], "tanh", "softmax")
+    drawing = charts.network_drawing(drawn(5, 4, 3, 2))
     fills = {
         item["fill"]
         for m in marks(drawing)

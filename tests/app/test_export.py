@@ -36,7 +36,7 @@ def heat() -> dict:
 
 
 def network() -> dict:
-    return charts.network_drawing([784, 10, 2], "tanh", "softmax")
+    return charts.network_drawing([charts.DrawnLayer(units, str(units)) for units in (784, 10, 2)])
 
 
 def words(svg: bytes) -> list[str]:

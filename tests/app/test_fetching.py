@@ -6,7 +6,9 @@ import pytest
 import streamlit as st
 
 import jobs
+from ibcore.presets import PRESETS
 from ibcore.tasks import SOURCES
+from ibcore.tasks.downloads import in_words
 
 from .test_pages import opened, texts
 
@@ -60,6 +62,29 @@ def test_what_is_wanting_is_told_and_a_failure_is_one_line_and_digits_work(tmp_p
 
     at.selectbox(key="task").set_value("digits").run()
     assert not at.error
+    assert "fetch" not in buttons(at)
+    assert not at.button(key="run").disabled
+
+
+def test_presets_whose_data_are_not_there_leave_a_page_that_works(tmp_path):
+    at = opened()
+    asked = set()
+    for name, preset in PRESETS.items():
+        task = preset.experiment.task.name
+        if task not in SOURCES:
+            continue
+        asked.add(task)
+        at.selectbox(key="preset").set_value(name).run()
+        assert not at.exception
+        said = texts(at.caption) + texts(at.markdown)
+        assert f"The data of {task} are not there." in said
+        assert all(f"{file.name}, {in_words(file.size)}" in said for file in SOURCES[task].files)
+        assert f"To be put into {tmp_path / task}" in said
+        assert "fetch" in buttons(at)
+        assert at.button(key="run").disabled
+        assert preset.note in said
+    assert asked == {"mnist", "cifar100"}
+    at.selectbox(key="preset").set_value("orhan-digits").run()
     assert "fetch" not in buttons(at)
     assert not at.button(key="run").disabled
 

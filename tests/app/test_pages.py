@@ -125,6 +125,34 @@ def test_a_network_is_quantised_and_a_wrong_activation_is_named_beside_the_field
     assert not at.button(key="run").disabled
 
 
+def test_a_stack_is_drawn_and_what_is_wrong_with_it_stands_under_its_field():
+    at = opened(preset="digits-relu", layers="conv8k3-pool2-drop0.25-10", epochs="1", reps="1")
+    assert not at.exception
+    (drawing,) = at.sidebar.get("vega_lite_chart")
+    rows = {d.name: pa.ipc.open_stream(d.data.data).read_pandas() for d in drawing.proto.datasets}
+    assert list(rows["numbers"]["text"].str.replace("\n", "")) == [
+        "1@8×8",
+        "8@6×6",
+        "8@3×3",
+        "10",
+        "10",
+    ]
+    assert list(rows["dropout"]["text"]) == ["0.25"]
+    for task, layers, wrong in (
+        ("digits", "conv8k3-pool2-conv8k4", "conv8k4 does not fit into 3 x 3 pixels"),
+        ("digits", "10-conv8k3", "use conv8k3 before the first dense layer"),
+        ("symmetric", "conv8k3-10", "use dense layers only: inputs of shape (12,) are no images"),
+    ):
+        at.selectbox(key="task").set_value(task)
+        at.text_input(key="layers").set_value(layers).run()
+        assert not at.exception
+        (line,) = [shown(m.value) for m in at.sidebar.markdown if ":red[" in m.value]
+        assert line.startswith(f":red[layers: {layers!r} is not allowed; use ")
+        assert line.endswith(wrong + "]")
+        assert at.button(key="run").disabled
+        assert not at.sidebar.get("vega_lite_chart")
+
+
 def test_fields_that_are_not_drawn_keep_their_values():
     at = opened(preset="saxe-tanh")
     at.number_input(key="batch").set_value(64).run()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, fields
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -27,6 +28,8 @@ from ibcore.presets import (
     nearest,
     parsed_changes,
 )
+from ibcore.tasks import Dataset
+from ibcore.training import n_parameters
 
 from .test_experiment import experiments
 
@@ -125,7 +128,50 @@ PUBLISHED = {
         SGD | {"batch_size": 128},
         KDE(0.1),
     ),
+    # The dissertation: 784-1024-20-20-10 tanh; conv32 3x3, conv64 3x3, pool 2, dense 128, ReLU.
+    "dissertation-mlp": (
+        {"name": "mnist"},
+        {"layers": "1024-20-20", "activation": "tanh", "output": "softmax"},
+        {"learning_rate": 1e-3, "batch_mode": "mini", "batch_size": 128, "epochs": 20},
+        KDE(0.1),
+    ),
+    "dissertation-cnn": (
+        {"name": "mnist"},
+        {"layers": "conv32k3-conv64k3-pool2-128", "activation": "relu", "output": "softmax"},
+        {"optimizer": "adadelta", "learning_rate": 1.0, "batch_size": 128, "epochs": 12},
+        KDE(0.0735),
+    ),
+    # Saxe et al. 2018 on MNIST: 784-1024-20-20-20-10.
+    "saxe-mnist-tanh": (
+        {"name": "mnist"},
+        SAXE | {"layers": "1024-20-20-20"},
+        SGD | {"learning_rate": 1e-3, "batch_size": 128},
+        KDE(0.1),
+    ),
+    "saxe-mnist-relu": (
+        {"name": "mnist"},
+        SAXE | {"layers": "1024-20-20-20", "activation": "relu"},
+        SGD | {"learning_rate": 1e-3, "batch_size": 128},
+        KDE(0.1),
+    ),
+    "orhan-mnist": (
+        {"name": "mnist"},
+        {"layers": "128-128-128", "activation": "relu"},
+        SGD | {"batch_size": 128},
+        KDE(0.1),
+    ),
+    "orhan-cifar100": (
+        {"name": "cifar100"},
+        {"layers": "128-128-128", "activation": "relu"},
+        SGD | {"batch_size": 128},
+        KDE(0.1),
+    ),
 }
+
+# Checkpoints other than 60, of runs that would be large.
+RECORDED = dict.fromkeys(
+    ("saxe-mnist-tanh", "saxe-mnist-relu", "orhan-mnist", "orhan-cifar100"), Recording(30)
+)
 
 # Whose settings these are, and what of ours differs from them.
 SAID = {
@@ -143,6 +189,12 @@ SAID = {
     "orhan-digits": ("Orhan 2017", "ReLU assumed"),
     "digits-tanh": ("Saxe et al. 2018", "Ours: all images are measured"),
     "digits-relu": ("Saxe et al. 2018", "Ours: all images are measured"),
+    "dissertation-mlp": ("dissertation of 2019", "SGD assumed"),
+    "dissertation-cnn": ("99.25 % of the test images", "Layers shows both"),
+    "saxe-mnist-tanh": ("Saxe et al. 2018", "Ours: 100 epochs, 3 replicates"),
+    "saxe-mnist-relu": ("Saxe et al. 2018", "Ours: 100 epochs, 3 replicates"),
+    "orhan-mnist": ("Orhan 2017", "ReLU assumed. Ours: SGD 0.1"),
+    "orhan-cifar100": ("Orhan 2017", "ReLU assumed. Ours: SGD 0.01"),
 }
 
 
@@ -157,7 +209,7 @@ def test_every_preset_has_the_settings_of_its_source(name):
     for section, expected in (("task", task), ("network", network), ("training", training)):
         found = asdict(getattr(preset.experiment, section))
         assert found | expected == found
-    assert preset.experiment.recording == Recording(60)
+    assert preset.experiment.recording == RECORDED.get(name, Recording(60))
     assert preset.estimator == estimator
     authors, note = SAID[name]
     assert authors in preset.source
@@ -168,6 +220,22 @@ def test_every_preset_has_the_settings_of_its_source(name):
 def test_every_estimator_stands_on_its_ladder(name):
     estimator = PRESETS[name].estimator
     assert getattr(estimator, estimator.parameter) in estimator.default_ladder
+
+
+IMAGES = {"mnist": ((28, 28), 10), "cifar100": ((3, 32, 32), 100)}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PUBLISHED if PUBLISHED[name][0]["name"] in IMAGES]
+)
+def test_the_run_of_a_preset_of_images_stays_far_below_what_may_be_held(name):
+    experiment = PRESETS[name].experiment
+    shape, n_classes = IMAGES[experiment.task.name]
+    x, train = np.zeros((2, *shape)), np.arange(2)
+    dataset = Dataset(x, train, n_classes, None, train, train[:0], fixed_split=True)
+    training = experiment.training
+    numbers = n_parameters(experiment, dataset) * training.replicates * len(experiment.epochs)
+    assert 4 * numbers < 4e9 / 10
 
 
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
@@ -199,6 +267,8 @@ GRADIENTS = {
     "schumacher-relu": ("along", "cumulative"),
     "parallel-tanh": ("networks", "layer"),
     "orhan-digits": ("sampled", "layer"),
+    "orhan-mnist": ("sampled", "layer"),
+    "orhan-cifar100": ("sampled", "layer"),
 }
 
 
