@@ -5,6 +5,7 @@ import streamlit as st
 
 from charts import history_mean
 from ibcore import Run, verdict_map, violations
+from ibcore.comparison import compared
 from ibcore.events import gradient_events, loss_events, turning_events
 
 
@@ -48,3 +49,9 @@ def of_loss(identity: tuple, _run: Run) -> pd.DataFrame:
 def of_laws(identity: tuple, _plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     """The laws of information that a plane breaks; `identity` names the table."""
     return violations(_plane, h_x, h_y)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def of_moments(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
+    """Every layer before and after training; `identity` names the table. Empty without one."""
+    return compared(_plane) if len(_plane) else pd.DataFrame()

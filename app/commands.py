@@ -2,19 +2,20 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 
-from ibcore import Binning, Experiment
+from ibcore import Binning, Experiment, View
 from ibcore.estimators import Estimator, to_dict
 from ibcore.presets import nearest
 from ibcore.probes import Probe
 from state import as_text
 
 
-def reproduction(experiment: Experiment, estimator: Estimator, samples: str) -> str:
+def reproduction(experiment: Experiment, estimator: Estimator, view: View) -> str:
     """The command that makes this run and its plane again."""
-    seen = _seen_words(estimator, samples)
+    seen = _seen_words(estimator, view)
     return " ".join([*_run_words(experiment), *seen, "--out out"])
 
 
@@ -26,15 +27,20 @@ def probe_command(experiment: Experiment, probe: Probe, definition: str | None =
     return _of_run(experiment, "probe", probe.family, *words)
 
 
-def verdict_command(experiment: Experiment, estimator: Estimator, samples: str) -> str:
+def verdict_command(experiment: Experiment, estimator: Estimator, view: View) -> str:
     """The commands that make this run and its verdicts on the whole ladder again."""
-    words = _seen_words(estimator, samples, value=estimator.parameter == "width")
+    words = _seen_words(estimator, view, value=estimator.parameter == "width")
     return _of_run(experiment, "verdicts", *words)
 
 
-def sizes_command(experiment: Experiment, estimator: Estimator, samples: str, epoch: int) -> str:
+def layers_command(experiment: Experiment, estimator: Estimator, view: View) -> str:
+    """The commands that make this run and its layers before and after training again."""
+    return _of_run(experiment, "layers", *_seen_words(estimator, replace(view, channels="concat")))
+
+
+def sizes_command(experiment: Experiment, estimator: Estimator, view: View, epoch: int) -> str:
     """The commands that make this run and its information against N again."""
-    return _of_run(experiment, "sizes", f"--epoch {epoch}", *_seen_words(estimator, samples))
+    return _of_run(experiment, "sizes", f"--epoch {epoch}", *_seen_words(estimator, view))
 
 
 def _of_run(experiment: Experiment, command: str, *words: str) -> str:
@@ -49,12 +55,15 @@ def _run_words(experiment: Experiment) -> list[str]:
     return ["python -m ibcore run", preset.name, *settings]
 
 
-def _seen_words(estimator: Estimator, samples: str, *, value: bool = True) -> list[str]:
-    """The estimator, with the `value` of its parameter, and the samples."""
-    return [
-        *_estimator_words(estimator, value),
-        *(() if samples == "all" else (f"--samples {samples}",)),
-    ]
+def _seen_words(estimator: Estimator, view: View, *, value: bool = True) -> list[str]:
+    """The estimator, with the `value` of its parameter, and the view.
+
+    Also where they are the defaults of today: a command says what the figure shows.
+    """
+    words = [f"--samples {view.samples}", f"--subset {view.subset or 'all'}"]
+    if view.channels != View.channels:
+        words.append(f"--channels {view.channels}")
+    return [*_estimator_words(estimator, value), *words]
 
 
 def chained(commands: list[str]) -> str:

@@ -1,6 +1,8 @@
 """The tables of the run on the screen: computed at once, by a worker, or known already."""
 
+import contextlib
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -8,7 +10,7 @@ import streamlit as st
 
 import jobs
 from asking import ask
-from ibcore import Run
+from ibcore import Run, View
 from ibcore.estimators import Binning, Estimator, Gaussian, Quantised, to_dict
 from runs import Shown, store
 
@@ -39,93 +41,143 @@ class Curves:
         return self.growing or (self.job is not None and self.job.active)
 
 
-def plane(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     """The plane at one estimator, as far as it is computed.
 
     On a computed ladder nothing is estimated. Else what is quick is estimated at once,
     as far as a moment allows, while a worker computes the ladder; the rest is left to
     the worker, whose checkpoints appear as they are done.
     """
-    parameter, value = estimator.parameter, getattr(estimator, estimator.parameter)
     if shown.origin == "live":
-        return _in_time(shown.run, estimator, samples, LIVE_SECONDS)
-    curves = ladder(shown, estimator, samples)
+        return _in_time(shown.run, estimator, view, LIVE_SECONDS)
+    curves = ladder(shown, estimator, view)
     if not curves.whole and isinstance(estimator, QUICK):
-        now = _in_time(shown.run, estimator, samples, PAGE_SECONDS)
+        now = _in_time(shown.run, estimator, view, PAGE_SECONDS)
         return replace(now, job=curves.job)
-    table = curves.table
-    rows = table[table[parameter] == value].drop(columns=parameter) if len(table) else table
-    return replace(curves, table=rows)
+    return replace(curves, table=_at_value(curves.table, estimator))
 
 
-def at_hand(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+def _at_value(table: pd.DataFrame, estimator: Estimator) -> pd.DataFrame:
+    """Of the table of a ladder the rows of the estimator's own value."""
+    if table.empty:
+        return table
+    parameter = estimator.parameter
+    return table[table[parameter] == getattr(estimator, parameter)].drop(columns=parameter)
+
+
+def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection[int]) -> Curves:
+    """The plane at one estimator and at these epochs alone, of which the run has recorded some.
+
+    A worker is set to what is missing of the estimator's whole ladder at them; what is
+    quick is estimated at once beside it, as in `plane`. At a run in training, what a
+    moment allows.
+    """
+    run = shown.run
+    only = [k for k, epoch in enumerate(run.epochs.tolist()) if epoch in epochs]
+    if shown.origin == "live":
+        return _in_time(run, estimator, view, LIVE_SECONDS, only)
+    with contextlib.suppress(LookupError):
+        table = _kept_ladder(run, estimator, view, tuple(only))
+        return Curves(_at_value(table, estimator), True, done=len(only))
+    job = _request(shown, estimator, view, run.epochs[only].tolist())
+    if isinstance(estimator, QUICK):
+        return replace(_in_time(run, estimator, view, PAGE_SECONDS, only), job=job)
+    values = estimator.default_ladder
+    table, done = store().known_curves(run, estimator, values, view=view, only=only)
+    return Curves(_at_value(table, estimator), False, job, done=done)
+
+
+def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
     """The plane at one estimator where it is known or quickly had; no worker is set to it."""
-    parameter, value = estimator.parameter, getattr(estimator, estimator.parameter)
     if shown.origin == "live":
         return Curves(pd.DataFrame(), False)
     try:
-        table = _whole_ladder(*identity(shown.run, estimator, samples), shown.run, estimator)
-        return Curves(table[table[parameter] == value].drop(columns=parameter), True)
+        return Curves(_at_value(_kept_ladder(shown.run, estimator, view), estimator), True)
     except LookupError:
         if isinstance(estimator, QUICK):
-            return _in_time(shown.run, estimator, samples, PAGE_SECONDS)
-    table, done = store().known_curves(shown.run, estimator, [value], samples=samples)
+            return _in_time(shown.run, estimator, view, PAGE_SECONDS)
+    value = getattr(estimator, estimator.parameter)
+    table, done = store().known_curves(shown.run, estimator, [value], view=view)
     return Curves(table, done == len(shown.run.epochs))
 
 
-def _in_time(run: Run, estimator: Estimator, samples: str, seconds: float) -> Curves:
+def _in_time(
+    run: Run,
+    estimator: Estimator,
+    view: View,
+    seconds: float,
+    only: Sequence[int] | None = None,
+) -> Curves:
     until = time.monotonic() + seconds
-    done = []
+    done, total = [], len(run.epochs if only is None else only)
     table = store().curves(
         run,
         estimator,
         [getattr(estimator, estimator.parameter)],
-        samples=samples,
+        view=view,
+        only=only,
         progress=lambda k, _: done.append(k),
         should_stop=lambda: bool(done) and time.monotonic() > until,
     )
-    whole = done[-1:] in ([], [len(run.epochs)])
+    whole = done[-1:] in ([], [total])
     return Curves(table.drop(columns=estimator.parameter, errors="ignore"), whole, None, not whole)
 
 
-def ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+def ladder(shown: Shown, estimator: Estimator, view: View) -> Curves:
     """The curves on the estimator's whole ladder; a worker is set to what is missing."""
-    found = known_ladder(shown, estimator, samples)
-    return found if found.whole else replace(found, job=_request(shown, estimator, samples))
+    found = known_ladder(shown, estimator, view)
+    return found if found.whole else replace(found, job=_request(shown, estimator, view))
 
 
-def known_ladder(shown: Shown, estimator: Estimator, samples: str) -> Curves:
+def known_ladder(shown: Shown, estimator: Estimator, view: View) -> Curves:
     """The curves on the estimator's whole ladder as far as they are known; no worker is asked."""
     run = shown.run
     try:
-        return Curves(_whole_ladder(*identity(run, estimator, samples), run, estimator), True)
+        return Curves(_kept_ladder(run, estimator, view), True)
     except LookupError:
         values = estimator.default_ladder
-        return Curves(store().known_curves(run, estimator, values, samples=samples)[0], False)
+        return Curves(store().known_curves(run, estimator, values, view=view)[0], False)
 
 
-def identity(run: Run, estimator: Estimator, samples: str) -> tuple[str, str, str]:
+def identity(run: Run, estimator: Estimator, view: View) -> tuple[str, str, str]:
     """What tells one ladder from another."""
     settings = to_dict(estimator) | {estimator.parameter: None}
-    return run.content_key, repr(settings), samples
+    return run.content_key, repr(settings), repr(view)
+
+
+def _kept_ladder(
+    run: Run, estimator: Estimator, view: View, only: tuple[int, ...] | None = None
+) -> pd.DataFrame:
+    """The whole ladder at all checkpoints, or at these; LookupError where one is not known."""
+    return _whole_ladder(identity(run, estimator, view), only, run, estimator, view)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _whole_ladder(
-    content: str, settings: str, samples: str, _run: Run, _estimator: Estimator
+    identity: tuple,
+    only: tuple[int, ...] | None,
+    _run: Run,
+    _estimator: Estimator,
+    _view: View,
 ) -> pd.DataFrame:
-    table, done = store().known_curves(_run, _estimator, _estimator.default_ladder, samples=samples)
-    if done < len(_run.epochs):
+    values = _estimator.default_ladder
+    table, done = store().known_curves(_run, _estimator, values, view=_view, only=only)
+    if done < len(_run.epochs if only is None else only):
         raise LookupError
     return table
 
 
-def _request(shown: Shown, estimator: Estimator, samples: str) -> jobs.Job | None:
-    key = "curves " + " ".join(identity(shown.run, estimator, samples))
+def _request(
+    shown: Shown, estimator: Estimator, view: View, epochs: list[int] | None = None
+) -> jobs.Job | None:
+    """The worker at the whole ladder, at all epochs or at these alone."""
+    key = "curves " + " ".join(identity(shown.run, estimator, view))
     request = {
         "job": "curves",
         "estimator": to_dict(estimator),
         "values": list(estimator.default_ladder),
-        "samples": samples,
+        "view": vars(view),
     }
+    if epochs is not None:
+        key, request = f"{key} {epochs}", request | {"epochs": epochs}
     return ask(shown, key, request, "the estimates could not be kept in the cache folder")

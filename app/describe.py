@@ -8,7 +8,7 @@ import torch
 
 from charts import PlaneSettings
 from families import definition
-from ibcore import Experiment, Network, Run, exactness
+from ibcore import Experiment, Network, Run, View, exactness
 from ibcore.estimators import Estimator
 from ibcore.experiment import FIXED_SPLIT_TASKS
 from ibcore.tasks import Dataset
@@ -88,6 +88,17 @@ def versions(command: str) -> str:
     return f"ibcore {version('ibcore')}, PyTorch {torch.__version__}. Reproduce: {command}"
 
 
+def view_words(run: Run, view: View) -> str:
+    """The samples that are measured, and the channels where they are taken one by one."""
+    n, whole = run.n_samples(*view.rows), run.n_samples(view.samples)
+    many = f"all {whole:,}" if n == whole else f"{n:,} of the {whole:,}"
+    kind = {"all": "", "train": " training", "test": " test"}[view.samples]
+    noun = "images" if run.experiment.network.filters else "samples"
+    own = view.samples != "all" and not run.experiment.training.shares_samples
+    channels = "" if view.channels == View.channels else ", mean over single channels"
+    return f"{many}{kind} {noun}{' of each network' if own else ''}{channels}"
+
+
 def spread(run: Run) -> str:
     """What the bands of the curves are."""
     if run.n_replicates == 1:
@@ -107,24 +118,30 @@ def duration(seconds: float) -> str:
 
 
 def what_am_i_looking_at(
-    run: Run, dataset: Dataset, estimator: Estimator, settings: PlaneSettings
+    run: Run, estimator: Estimator, view: View, settings: PlaneSettings
 ) -> list[str]:
-    """The estimator's definition with this run's numbers, in five lines."""
+    """The estimator's definition with this run's numbers, in five lines or so."""
     exact = exactness(run, estimator) == "exact"
     n_samples, h_x = settings.n_samples, settings.h_x
     distinct = math.isclose(h_x, math.log2(n_samples), abs_tol=1e-6)
     return [
         f"Each point is one layer T at one epoch, the mean of {run.n_replicates} networks:"
-        " how many bits of T tell which input X came in, and how many tell its label Y.",
+        " how many bits of T tell which input X came in, and how many tell its label Y."
+        f" Measured on {view_words(run, view)}.",
+        *([_CHANNEL_BY_CHANNEL] if view.channels == "mean" else []),
         *definition(estimator, n_samples),
         f"Dashed lines: H(X) = {f'log2 {n_samples:,} = ' if distinct else ''}{h_x:.2f} bits, all"
-        f" that these samples can show, and H(Y) = {settings.h_y:.4f} bits{_soft(dataset)}. A point"
-        " within half a bit of what so many samples can show is marked saturated: there they"
+        f" that these samples can show, and H(Y) = {settings.h_y:.4f} bits{_soft(run.dataset)}. A"
+        " point within half a bit of what so many samples can show is marked saturated: there they"
         " decide, not the network.",
         _EXACT if exact else _AT_A_RESOLUTION,
     ]
 
 
+_CHANNEL_BY_CHANNEL = (
+    "Of a convolutional or pooling layer the point is that of its typical channel: every channel is"
+    " measured by itself, and the mean over channels is drawn. The whole layer may know more."
+)
 _EXACT = (
     "The network is deterministic and rounds its activations: inputs that it merges are lost to it,"
     " and I(X;T) is what is left of H(X). A rise or fall of the curve is one of the network."

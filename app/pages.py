@@ -13,6 +13,7 @@ st.html(
 page = st.navigation(
     [
         st.Page("views/plane.py", title="Information plane", default=True),
+        st.Page("views/layers.py", title="Layers"),
         st.Page("views/sensitivity.py", title="Sensitivity"),
         st.Page("views/verdicts.py", title="Verdict map"),
         st.Page("views/trials.py", title="Estimators on trial"),

@@ -6,6 +6,7 @@ import pandas as pd
 
 import jobs
 from asking import ask
+from ibcore import View
 from ibcore.estimators import Estimator, to_dict
 from runs import Shown, store
 
@@ -24,9 +25,9 @@ class Sizes:
         return self.job is not None and self.job.active
 
 
-def table(shown: Shown, k: int, estimator: Estimator, samples: str) -> Sizes:
+def table(shown: Shown, k: int, estimator: Estimator, view: View) -> Sizes:
     """The table at checkpoint k; a worker is set to what is missing of it."""
-    rows, done, total = store().known_sample_sizes(shown.run, k, estimator, samples=samples)
+    rows, done, total = store().known_sample_sizes(shown.run, k, estimator, view=view)
     if done == total:
         return Sizes(rows, True)
     epoch = int(shown.run.epochs[k])
@@ -34,7 +35,7 @@ def table(shown: Shown, k: int, estimator: Estimator, samples: str) -> Sizes:
         "job": "sizes",
         "epoch": epoch,
         "estimator": to_dict(estimator),
-        "samples": samples,
+        "view": vars(view),
     }
-    key = f"sizes {shown.run.content_key} {epoch} {estimator!r} {samples}"
+    key = f"sizes {shown.run.content_key} {epoch} {estimator!r} {view!r}"
     return Sizes(rows, False, ask(shown, key, request, "what was computed could not be kept"))

@@ -7,10 +7,12 @@ preset must fill what the link leaves open. One parameter, `at`, belongs to the
 browser: the checkpoint where the epoch slider stands.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from families import FAMILIES
 from ibcore import (
@@ -20,6 +22,8 @@ from ibcore import (
     Experiment,
     FieldError,
     GradientProbe,
+    Run,
+    View,
 )
 from ibcore.estimators import CORRECTIONS, Estimator, to_dict
 from ibcore.experiment import (
@@ -32,6 +36,7 @@ from ibcore.experiment import (
     OUTPUT_NAMES,
     TASK_NAMES,
 )
+from ibcore.plane import AUTO, CHANNELS, read_subset, resolved
 from ibcore.presets import PRESETS, Preset
 from ibcore.probes import PROTOCOLS
 from ibcore.run import SAMPLES
@@ -131,9 +136,11 @@ ESTIMATOR_DEFAULTS = {
     "high": 1.0,
     "corr": "none",
     "null": 0,
-    "samples": "all",
+    "samples": AUTO,
+    "sub": AUTO,
+    "chan": View.channels,
 } | {key: getattr(kind, kind.parameter) for key, kind in _parameters().items()}
-"""The estimator's settings, as the URL names them."""
+"""The estimator's settings and those of the samples it sees, as the URL names them."""
 
 PROBE_DEFAULTS = {
     "proto": "epoch",
@@ -149,6 +156,9 @@ PROBE_DEFAULTS = {
 
 VERDICT_DEFAULTS = {"versus": "saxe-relu", "maps": ["binning", "kde"]}
 """The verdict map: the run beside the current one, and the estimators that judge both."""
+
+INPUT_DEFAULTS = {"img": 0, "net": 0}
+"""Whose activations are shown: the place of the input in the test set, and the network."""
 
 TRIAL_DEFAULTS = {
     "case": "cube-12",
@@ -182,7 +192,9 @@ CHOICES = {
     "maps": tuple(FAMILIES),
     "limits": LIMIT_RULES,
     "corr": CORRECTIONS,
-    "samples": SAMPLES,
+    "samples": (AUTO, *SAMPLES),
+    "sub": (AUTO, "500", "1000", "2000", "5000", "10000", "all"),
+    "chan": CHANNELS,
     "preset": tuple(PRESETS),
     "proto": PROTOCOLS,
     "def": tuple(DEFINITIONS),
@@ -203,6 +215,7 @@ def of_preset(preset: Preset) -> dict[str, object]:
     """The settings that show the preset's experiment as its source looked at it."""
     probe = of_probe(preset.probe) | {"def": preset.definition}
     estimator = of_estimator(preset.estimator) | VERDICT_DEFAULTS | TRIAL_DEFAULTS
+    estimator |= INPUT_DEFAULTS
     return of_experiment(preset.experiment) | estimator | probe
 
 
@@ -305,6 +318,14 @@ def estimator(settings: Mapping[str, object]) -> Estimator:
     return Binning(settings["bins"], settings["limits"], **options)
 
 
+def view(settings: Mapping[str, object], run: Run) -> View:
+    """The view of the run that the settings ask for, with what is automatic decided.
+
+    Raises FieldError for test samples where the run has none.
+    """
+    return resolved(run, settings["samples"], read_subset(settings["sub"]), settings["chan"])
+
+
 def parameter_key(settings: Mapping[str, object]) -> str:
     """The key of the estimator's slider."""
     if settings["est"] != "binning":
@@ -362,6 +383,18 @@ def keep(keys: Iterable[str]) -> None:
     # would take back what a person has chosen while a slow run was under way.
     missing = [key for key in keys if key not in st.session_state]
     st.session_state.update({key: settings[key] for key in missing})
+
+
+def hold(keys: Iterable[str]) -> None:
+    """Let settings outlive a box that is closed, last in the drawing of what is around it.
+
+    With its widgets their values go, and an older one that was set for them comes back.
+    """
+    settings = current()
+    for key in keys:
+        # What is drawn in this run has its value, and refuses to be set.
+        with contextlib.suppress(StreamlitAPIException):
+            st.session_state[key] = settings[key]
 
 
 def write_link() -> None:

@@ -30,7 +30,13 @@ from ibcore.experiment import (
     Training,
 )
 from ibcore.gradients import DEFINITIONS, GradientStats, gradient_stats
-from ibcore.plane import exactness, information_curves, information_plane
+from ibcore.plane import (
+    View,
+    default_view,
+    exactness,
+    information_curves,
+    information_plane,
+)
 from ibcore.presets import PRESETS
 from ibcore.probes import (
     PROBES,
@@ -76,7 +82,9 @@ __all__ = [
     "Task",
     "Training",
     "Truth",
+    "View",
     "WeightProbe",
+    "default_view",
     "defined",
     "exactness",
     "fetch",

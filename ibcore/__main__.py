@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import pandas as pd
 from tqdm import tqdm
 
+from ibcore.comparison import compared, definitions
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
-from ibcore.plane import information_plane
+from ibcore.plane import AUTO, CHANNELS, View, information_plane, read_subset, resolved
 from ibcore.presets import (
     PRESETS,
     changed,
@@ -101,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_estimator(sizes)
     sizes.set_defaults(command=_sizes)
 
+    layers = commands.add_parser(
+        "layers", help="every layer before and after training, its channels joined both ways"
+    )
+    layers.add_argument("run", type=Path, metavar="RUN.npz")
+    layers.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_estimator(layers)
+    layers.set_defaults(command=_layers)
+
     probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
     probe.add_argument("run", type=Path, metavar="RUN.npz")
     probe.add_argument("family", choices=PROBES)
@@ -148,7 +158,20 @@ def _add_estimator(parser: argparse.ArgumentParser, *, on_ladder: bool = False) 
         group.add_argument("--alpha", type=float)
         group.add_argument("--k", type=int, metavar="NEIGHBOURS")
         group.add_argument("--bits", type=int)
-    group.add_argument("--samples", choices=SAMPLES, default="all")
+    group = parser.add_argument_group(
+        "samples",
+        "What is auto, the default, follows from the size of the data: all samples where they are"
+        " at most 5,000, beyond that 2,000 of the test set, or of the training set where there is"
+        " no other.",
+    )
+    group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO)
+    group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="how many of them")
+    group.add_argument(
+        "--channels",
+        choices=CHANNELS,
+        default=View.channels,
+        help="of images: together as one vector, or the mean over them one by one",
+    )
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
@@ -190,12 +213,12 @@ def _run(options: argparse.Namespace) -> int:
     experiment, defaults = _experiment(options.experiment)
     experiment = changed(experiment, parsed_changes(options.changes))
     estimator = _estimator(options, [*defaults, *_defaults(experiment)])
-    _check_samples(experiment, options.samples)
+    _check_view(experiment, options)
     options.out.mkdir(parents=True, exist_ok=True)
     run = _train(experiment, options.device)
     (options.out / "experiment.json").write_text(experiment.to_json() + "\n", encoding="utf-8")
     run.save(options.out / "run.npz")
-    _write_plane(run, estimator, options.samples, options.out / "plane.csv")
+    _write_plane(run, estimator, _view(options, run), options.out / "plane.csv")
     _name_divergence(run)
     if not run.complete:
         print(
@@ -217,10 +240,15 @@ def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
     return Experiment.from_json(path.read_text(encoding="utf-8")), []
 
 
-def _check_samples(experiment: Experiment, samples: str) -> None:
+def _check_view(experiment: Experiment, options: argparse.Namespace) -> None:
     """Refuse before the training what could not be measured after it."""
-    if samples == "test" and len(load(experiment.task).test) == 0:
-        raise FieldError("samples", samples, "all or train: the task has no test set")
+    read_subset(options.subset)
+    if options.samples == "test" and len(load(experiment.task).test) == 0:
+        raise FieldError("samples", options.samples, "all or train: the task has no test set")
+
+
+def _view(options: argparse.Namespace, run: Run) -> View:
+    return resolved(run, options.samples, read_subset(options.subset), options.channels)
 
 
 def _train(experiment: Experiment, device: str) -> Run:
@@ -251,24 +279,24 @@ def _name_divergence(run: Run) -> None:
 def _plane(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    _write_plane(run, estimator, options.samples, options.out or sys.stdout)
+    _write_plane(run, estimator, _view(options, run), options.out or sys.stdout)
     return 0
 
 
-def _write_plane(run: Run, estimator: Estimator, samples: str, out) -> None:
-    information_plane(run, estimator, samples=samples).to_csv(out, index=False)
+def _write_plane(run: Run, estimator: Estimator, view: View, out) -> None:
+    information_plane(run, estimator, **vars(view)).to_csv(out, index=False)
 
 
 def _verdicts(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    values = estimator.default_ladder
+    values, view = estimator.default_ladder, _view(options, run)
     with tqdm(total=len(run.epochs), unit="checkpoint") as bar:
         table = Store().curves(
             run,
             estimator,
             values,
-            samples=options.samples,
+            view=view,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     verdict_map(table, estimator.parameter).to_csv(options.out or sys.stdout, index=False)
@@ -283,8 +311,24 @@ def _sizes(options: argparse.Namespace) -> int:
     if epoch not in epochs:
         raise FieldError("epoch", epoch, "a recorded one: " + ", ".join(map(str, epochs)))
     k = epochs.index(epoch)
-    table = Store().sample_sizes(run, k, estimator, samples=options.samples)
+    table = Store().sample_sizes(run, k, estimator, view=_view(options, run))
     table.to_csv(options.out or sys.stdout, index=False)
+    return 0
+
+
+def _layers(options: argparse.Namespace) -> int:
+    run = Run.load(options.run)
+    estimator = _estimator(options, _defaults(run.experiment))
+    values, ends = [getattr(estimator, estimator.parameter)], [0, len(run.epochs) - 1]
+    views = definitions(run, _view(options, run))
+    tables = []
+    with tqdm(total=2 * len(views), unit="checkpoint") as bar:
+        for name, view in views.items():
+            table = Store().curves(
+                run, estimator, values, view=view, only=ends, progress=lambda *_: bar.update()
+            )
+            tables.append(compared(table).assign(channels=name))
+    pd.concat(tables).to_csv(options.out or sys.stdout, index=False)
     return 0
 
 

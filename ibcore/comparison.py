@@ -9,9 +9,12 @@ by which each sentence is judged here are ours.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
+
+from ibcore.plane import CHANNELS, View
+from ibcore.run import Run
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot be told"
 
@@ -36,6 +39,12 @@ class Statement:
     outcome: str
     layers: tuple[int, ...]
     telling: tuple[int, ...]
+
+
+def definitions(run: Run, view: View) -> dict[str, View]:
+    """The view of the run for each way to join channels; one where it has no images."""
+    names = CHANNELS if run.experiment.network.filters else CHANNELS[:1]
+    return {name: replace(view, channels=name) for name in names}
 
 
 def compared(plane: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ibcore.estimators import ESTIMATORS, Estimator, Information, Quantised
 from ibcore.experiment import OUTPUT_GRID, FieldError
-from ibcore.run import Piece, Run
+from ibcore.run import SAMPLES, Piece, Run, check_subset, not_finite
 
 _BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
 _ERRORS = ("i_xt_se", "i_ty_se")
@@ -22,15 +22,22 @@ Rows = np.ndarray | slice
 
 ALL_ROWS = slice(None)
 
-
 CHANNELS = ("concat", "mean")
+
+AUTO = "auto"
+MOST_SAMPLES = 5000
+"""Data with no more samples are measured on all of them where nothing else is said."""
+
+SUBSET = 2000
+"""So many samples are measured where there are more."""
 
 
 @dataclass(frozen=True)
 class View:
     """On which samples a run is seen, and how the channels of its images.
 
-    See `information_plane`. Raises FieldError for unknown `channels`.
+    See `information_plane`. Raises FieldError for unknown `samples` and `channels` and
+    for a `subset` that is neither None nor a whole number from 2.
     """
 
     samples: str = "all"
@@ -38,8 +45,77 @@ class View:
     channels: str = "concat"
 
     def __post_init__(self):
-        if self.channels not in CHANNELS:
-            raise FieldError("channels", self.channels, "one of " + ", ".join(CHANNELS))
+        _check_one_of("samples", self.samples, SAMPLES)
+        if self.subset is not None:
+            check_subset(self.subset)
+        _check_one_of("channels", self.channels, CHANNELS)
+
+    @property
+    def rows(self) -> tuple[str, int | None]:
+        """The samples as `Run.sample_index` and its like take them."""
+        return self.samples, self.subset
+
+
+def _check_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise FieldError(name, value, "one of " + ", ".join(allowed))
+
+
+def default_view(run: Run) -> View:
+    """The samples on which a run is measured where nothing else is said.
+
+    All of them where the data have at most 5,000; beyond that 2,000 of the test samples
+    (of the training samples where there is no test set), with the classes in their shares
+    and always the same ones, or all of these where there are no more. Estimators that
+    compare pairs of samples cost N^2: 70,000 images would take 1,200 times as long as 2,000.
+    What a subset costs in bits is what the sample-size check shows
+    (`ibcore.sample_size`).
+    """
+    return resolved(run)
+
+
+def resolved(
+    run: Run,
+    samples: str = AUTO,
+    subset: int | str | None = AUTO,
+    channels: str = View.channels,
+) -> View:
+    """The view of the run with what is "auto" decided, each by itself; see `default_view`.
+
+    What comes to the same is the same view: a subset of no fewer samples than there are
+    is none, and a network without images has no channels. Raises FieldError for what a
+    `View` refuses, and for test samples where the run has none.
+    """
+    if samples == AUTO:
+        samples = _usual_samples(run)
+    if subset == AUTO:
+        subset = None if _few(run) else SUBSET
+    view, n_samples = View(samples, subset, channels), run.n_samples(samples)
+    if subset is not None and subset >= n_samples:
+        view = replace(view, subset=None)
+    return view if run.experiment.network.filters else replace(view, channels=View.channels)
+
+
+def _few(run: Run) -> bool:
+    return run.n_samples() <= MOST_SAMPLES
+
+
+def _usual_samples(run: Run) -> str:
+    if _few(run):
+        return "all"
+    return "test" if len(run.dataset.test) else "train"
+
+
+def read_subset(text: str) -> int | str | None:
+    """What a person writes for `resolved`: a number, "all" (None) or "auto".
+
+    Raises FieldError for anything else.
+    """
+    if text in (AUTO, "all"):
+        return AUTO if text == AUTO else None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
+    check_subset(number, "all or auto")
+    return number
 
 
 def information_plane(
@@ -97,10 +173,10 @@ def information_curves(
     if not len(values):
         raise FieldError("values", values, "at least one value")
     _check_any_sound(run)
-    per_layer = with_measured_limits(run, estimator, samples=samples, subset=subset)
+    per_layer = with_measured_limits(run, estimator, view=view)
     tables = []
     for k in range(len(run.epochs)):
-        tables.append(checkpoint_curves(run, k, per_layer, values, **vars(view)))
+        tables.append(checkpoint_curves(run, k, per_layer, values, view=view))
         if progress is not None:
             progress(k + 1, len(run.epochs))
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
@@ -121,7 +197,7 @@ def as_estimator(estimator: Estimator | str) -> Estimator:
 
 
 def with_measured_limits(
-    run: Run, estimator: Estimator, *, samples: str = "all", subset: int | None = None
+    run: Run, estimator: Estimator, *, view: View = View()
 ) -> tuple[Estimator, ...]:
     """One estimator per layer, with limits that depend on the run made numbers.
 
@@ -134,7 +210,7 @@ def with_measured_limits(
     known = with_known_limits(run, estimator)
     if known is not None:
         return known
-    return with_limits(estimator, activation_range(run, samples=samples, subset=subset))
+    return with_limits(estimator, activation_range(run, view=view))
 
 
 def with_known_limits(run: Run, estimator: Estimator) -> tuple[Estimator, ...] | None:
@@ -172,7 +248,7 @@ def exactness(run: Run, estimator: Estimator) -> str | None:
     return "exact" if apart else "rounded"
 
 
-def activation_range(run: Run, *, samples: str = "all", subset: int | None = None) -> np.ndarray:
+def activation_range(run: Run, *, view: View = View()) -> np.ndarray:
     """Smallest and largest activation of every layer over the whole run, (L, 2).
 
     Raises ValueError where every replicate had diverged from the start.
@@ -180,8 +256,7 @@ def activation_range(run: Run, *, samples: str = "all", subset: int | None = Non
     _check_any_sound(run)
     ranges = np.tile([np.inf, -np.inf], (run.n_layers, 1))
     for k in range(len(run.epochs)):
-        seen = sound_pieces(run, k, samples=samples, subset=subset)
-        for layer, least, greatest in map(_extremes, seen):
+        for layer, least, greatest in map(_extremes, sound_pieces(run, k, view=view)):
             low, high = ranges[layer - 1]
             ranges[layer - 1] = min(low, least), max(high, greatest)
     return ranges
@@ -191,9 +266,7 @@ def _extremes(piece: Piece) -> tuple[int, float, float]:
     return piece.layer, piece.t.min(initial=np.inf), piece.t.max(initial=-np.inf)
 
 
-def outside_limits(
-    run: Run, estimator: Estimator, k: int, *, samples: str = "all", subset: int | None = None
-) -> np.ndarray:
+def outside_limits(run: Run, estimator: Estimator, k: int, *, view: View = View()) -> np.ndarray:
     """Which part of every layer's activations (L,) lies beyond fixed limits at checkpoint k.
 
     These share the outer bins, so that a layer that grows seems to lose
@@ -208,7 +281,7 @@ def outside_limits(
         return piece.layer, np.count_nonzero((piece.t < low) | (piece.t > high)), piece.t.size
 
     beyond, counts = np.zeros(run.n_layers), np.zeros(run.n_layers)
-    for layer, n, n_all in map(counted, sound_pieces(run, k, samples=samples, subset=subset)):
+    for layer, n, n_all in map(counted, sound_pieces(run, k, view=view)):
         beyond[layer - 1] += n
         counts[layer - 1] += n_all
     return beyond / np.maximum(counts, 1)
@@ -243,14 +316,10 @@ class Observed:
             estimator = per_layer[piece.layer - 1]
             return piece.layer, [self._ladder(piece, estimator, values, r) for r in subsamples]
 
-        for layer, ladder_of_rows in map(ladders, sound_pieces(self.run, self.k, **self._samples)):
+        for layer, ladder_of_rows in map(ladders, sound_pieces(self.run, self.k, view=self.view)):
             for by_layer, ladder in zip(found, ladder_of_rows, strict=True):
                 by_layer[layer - 1].append(ladder)
         return [[_side_by_side(parts) for parts in by_layer] for by_layer in found]
-
-    @property
-    def _samples(self) -> dict:
-        return {"samples": self.view.samples, "subset": self.view.subset}
 
     def _ladder(
         self, piece: Piece, estimator: Estimator, values: Sequence[float], rows: Rows
@@ -299,7 +368,7 @@ def _joined(parts: Sequence[Information]) -> Information:
 def observed(run: Run, k: int, view: View) -> Observed:
     """What estimators see of checkpoint k."""
     sound, own_labels = run.sound(k), view.samples != "all"
-    y, inputs = run.labels(view.samples, view.subset), run.inputs(view.samples, view.subset)
+    y, inputs = run.labels(*view.rows), run.inputs(*view.rows)
     return Observed(
         run=run,
         k=k,
@@ -311,9 +380,7 @@ def observed(run: Run, k: int, view: View) -> Observed:
     )
 
 
-def sound_pieces(
-    run: Run, k: int, *, samples: str = "all", subset: int | None = None
-) -> Iterator[Piece]:
+def sound_pieces(run: Run, k: int, *, view: View = View()) -> Iterator[Piece]:
     """The activations at checkpoint k of the replicates that had not diverged; see `Run.pieces`.
 
     Raises ValueError naming layer and epoch where a value is not finite.
@@ -321,13 +388,11 @@ def sound_pieces(
 
     def checked(piece: Piece) -> Piece:
         if not np.isfinite(piece.t).all():
-            raise ValueError(
-                f"activations of layer {piece.layer} at epoch {run.epochs[k]} are not finite"
-            )
+            raise not_finite(piece.layer, run.epochs[k])
         return piece
 
     # A loop would hold on to one piece while the next is computed.
-    return map(checked, run.pieces(k, samples, subset))
+    return map(checked, run.pieces(k, *view.rows))
 
 
 def checkpoint_curves(
@@ -336,13 +401,10 @@ def checkpoint_curves(
     per_layer: Sequence[Estimator],
     values: Sequence[float],
     *,
-    samples: str = "all",
-    subset: int | None = None,
-    channels: str = "concat",
+    view: View = View(),
 ) -> pd.DataFrame:
     """The rows of `information_curves` that belong to checkpoint k."""
-    seen = observed(run, k, View(samples, subset, channels))
-    return curve_tables(seen, per_layer, values, [ALL_ROWS])[0]
+    return curve_tables(observed(run, k, view), per_layer, values, [ALL_ROWS])[0]
 
 
 def curve_tables(

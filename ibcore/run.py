@@ -440,10 +440,15 @@ def _one_layer(ensemble: Ensemble, number: int, x: np.ndarray) -> np.ndarray:
 
 
 def _subset_of(y: np.ndarray, subset: object) -> np.ndarray:
+    check_subset(subset)
+    return stratified(y, subset, _SUBSET_SEED)
+
+
+def check_subset(subset: object, otherwise: str = "none") -> None:
+    """Raises FieldError for what is no number of samples; `otherwise` is allowed too."""
     whole = isinstance(subset, int) and not isinstance(subset, bool)
     if not whole or subset < 2:
-        raise FieldError("subset", subset, "a whole number of samples from 2, or none")
-    return stratified(y, subset, _SUBSET_SEED)
+        raise FieldError("subset", subset, f"a whole number of samples from 2, or {otherwise}")
 
 
 def _read_arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:

@@ -37,9 +37,7 @@ def subsampled(
     per_layer: Sequence[Estimator],
     n: int,
     *,
-    samples: str = "all",
-    subset: int | None = None,
-    channels: str = "concat",
+    view: View = View(),
     seed: int = 0,
 ) -> pd.DataFrame:
     """I(X;T) and I(T;Y) of every layer at checkpoint k from n of the samples, in bits.
@@ -50,12 +48,12 @@ def subsampled(
     those of `information_plane`. Raises FieldError for an n that is not there, ValueError
     where every replicate had diverged.
     """
-    n_samples = run.n_samples(samples, subset)
+    n_samples = run.n_samples(*view.rows)
     if not isinstance(n, numbers.Integral) or not 1 <= n <= n_samples:
         raise FieldError("n", n, f"a whole number from 1 to {n_samples}")
     if not run.sound(k).any():
         raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[k]}")
-    seen = observed(run, k, View(samples, subset, channels))
+    seen = observed(run, k, view)
     order = np.random.default_rng([seed, n_samples]).permutation(n_samples)
     estimator = per_layer[0]
     value = getattr(estimator, estimator.parameter)

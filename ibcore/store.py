@@ -258,21 +258,21 @@ class Store:
         estimator: Estimator,
         values: Sequence[float],
         *,
-        samples: str = "all",
-        subset: int | None = None,
-        channels: str = "concat",
+        view: View = View(),
+        only: Sequence[int] | None = None,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> pd.DataFrame:
         """`information_curves`, cached checkpoint by checkpoint.
 
-        Where `should_stop` ends it, the table of the checkpoints done so far.
+        `only` are the checkpoints k wanted, all of them by default, in rising order
+        whatever theirs. Where `should_stop` ends it, the table of those done so far.
         """
-        estimator, view = _on_ladder(estimator, values), View(samples, subset, channels)
+        estimator, wanted = _on_ladder(estimator, values), _wanted(run, only)
         shipped = self._shipped_curves(run, estimator, values, view)
         if shipped is not None:
-            return shipped
-        pieces = self._checkpoints(run, estimator, values, view)
+            return _of_checkpoints(shipped, run, wanted)
+        pieces = self._checkpoints(run, estimator, values, view, wanted)
         return joined(self._in_turn(pieces, progress, should_stop))
 
     def known_curves(
@@ -281,31 +281,38 @@ class Store:
         estimator: Estimator,
         values: Sequence[float],
         *,
-        samples: str = "all",
-        subset: int | None = None,
-        channels: str = "concat",
+        view: View = View(),
+        only: Sequence[int] | None = None,
     ) -> tuple[pd.DataFrame, int]:
-        """The table of the checkpoints already computed, in unbroken order, and their number."""
-        estimator, view = _on_ladder(estimator, values), View(samples, subset, channels)
+        """The table of the checkpoints already computed, in unbroken order, and their number.
+
+        Of those that are wanted, see `curves`.
+        """
+        estimator, wanted = _on_ladder(estimator, values), _wanted(run, only)
         shipped = self._shipped_curves(run, estimator, values, view)
         if shipped is not None:
-            return shipped, len(run.epochs)
+            return _of_checkpoints(shipped, run, wanted), len(wanted)
         if not self._limits_known(run, estimator, view):
             return pd.DataFrame(), 0
-        tables = self._known(self._checkpoints(run, estimator, values, view))
+        tables = self._known(self._checkpoints(run, estimator, values, view, wanted))
         return joined(tables), len(tables)
 
     def _checkpoints(
-        self, run: Run, estimator: Estimator, values: Sequence[float], view: View
+        self,
+        run: Run,
+        estimator: Estimator,
+        values: Sequence[float],
+        view: View,
+        wanted: Sequence[int],
     ) -> list[_Piece]:
         per_layer = self._with_measured_limits(run, estimator, view)
         return [
             _Piece(
                 "curves",
                 _curves_key(run, k, per_layer, values, view),
-                partial(checkpoint_curves, run, k, per_layer, values, **vars(view)),
+                partial(checkpoint_curves, run, k, per_layer, values, view=view),
             )
-            for k in range(len(run.epochs))
+            for k in wanted
         ]
 
     def _limits_known(self, run: Run, estimator: Estimator, view: View) -> bool:
@@ -319,9 +326,7 @@ class Store:
         if known is not None:
             return known
 
-        def measure() -> np.ndarray:
-            return activation_range(run, samples=view.samples, subset=view.subset)
-
+        measure = partial(activation_range, run, view=view)
         return with_limits(estimator, self._get("range", _range_key(run, view), measure))
 
     def probed(
@@ -355,9 +360,7 @@ class Store:
         k: int,
         estimator: Estimator,
         *,
-        samples: str = "all",
-        subset: int | None = None,
-        channels: str = "concat",
+        view: View = View(),
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> pd.DataFrame:
@@ -365,7 +368,7 @@ class Store:
 
         Where `should_stop` ends it, the table of the sizes done so far.
         """
-        pieces = self._sizes(run, k, estimator, View(samples, subset, channels))
+        pieces = self._sizes(run, k, estimator, view)
         return joined(self._in_turn(pieces, progress, should_stop))
 
     def known_sample_sizes(
@@ -374,13 +377,10 @@ class Store:
         k: int,
         estimator: Estimator,
         *,
-        samples: str = "all",
-        subset: int | None = None,
-        channels: str = "concat",
+        view: View = View(),
     ) -> tuple[pd.DataFrame, int, int]:
         """The table of the sizes already done, their number, and that of all sizes."""
-        view = View(samples, subset, channels)
-        total = len(subsample_sizes(run.n_samples(samples, subset), estimator))
+        total = len(subsample_sizes(run.n_samples(*view.rows), estimator))
         if not self._limits_known(run, estimator, view):
             return pd.DataFrame(), 0, total
         tables = self._known(self._sizes(run, k, estimator, view))
@@ -393,9 +393,9 @@ class Store:
             _Piece(
                 "sizes",
                 _digest(key, str(n)),
-                partial(subsampled, run, k, per_layer, n, **vars(view)),
+                partial(subsampled, run, k, per_layer, n, view=view),
             )
-            for n in subsample_sizes(run.n_samples(view.samples, view.subset), estimator)
+            for n in subsample_sizes(run.n_samples(*view.rows), estimator)
         ]
 
     def tried(
@@ -423,13 +423,10 @@ class Store:
         estimator: Estimator,
         values: Sequence[float],
         *,
-        samples: str = "all",
-        subset: int | None = None,
-        channels: str = "concat",
+        view: View = View(),
     ) -> Path:
         """Write the curves as a table to be shipped: .npz, single precision, no pickle."""
-        view = View(samples, subset, channels)
-        table = self.curves(run, estimator, values, **vars(view))
+        table = self.curves(run, estimator, values, view=view)
         columns = {name: _narrow(table[name].to_numpy()) for name in table}
         estimator = _on_ladder(estimator, values)
         path = Path(folder) / f"{_table_key(run, estimator, values, view)}.npz"
@@ -459,6 +456,23 @@ def _probings(run: Run, probe: Probe) -> list[_Piece]:
 
 def _probing(run: Run, k: int, probe: Probe) -> _Piece:
     return _Piece("probe", _probe_key(run, k, probe), partial(probe.rows, run, k))
+
+
+def _wanted(run: Run, only: Sequence[int] | None) -> Sequence[int]:
+    """The checkpoints k asked for, rising, each once."""
+    every = range(len(run.epochs))
+    if only is None:
+        return every
+    for k in only:
+        if k not in every:
+            raise FieldError("only", k, f"checkpoints from 0 to {len(every) - 1}")
+    return sorted(set(only))
+
+
+def _of_checkpoints(table: pd.DataFrame, run: Run, wanted: Sequence[int]) -> pd.DataFrame:
+    if len(wanted) == len(run.epochs):
+        return table
+    return table[table["epoch"].isin(run.epochs[list(wanted)])].reset_index(drop=True)
 
 
 def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:

@@ -4,15 +4,17 @@ The first line on stdin is the request, as JSON:
 
     {"job": "train", "experiment": {...}, "device": "auto"}
     {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
-     "values": [...], "samples": "all"}
+     "values": [...], "view": {"samples": "all", "subset": null, "channels": "concat"},
+     "epochs": [0, 100]}
     {"job": "probe", "experiment": {...} or "run": PATH, "probe": {...}}
     {"job": "sizes", "experiment": {...} or "run": PATH, "epoch": 100,
-     "estimator": {...}, "samples": "all"}
+     "estimator": {...}, "view": {...}}
     {"job": "fetch", "task": "mnist"}
     {"job": "trials", "cases": [...], "estimators": [...], "n": 4096, "seeds": 10}
 
-`device` and `samples` may be left out; above are their defaults. `cases` are names of
-TRUTHS, and so many `seeds` count from 0.
+`device`, `view` and each part of it may be left out; above are their defaults. `epochs`,
+recorded ones of the run, are all of them where they are left out. `cases` are names of TRUTHS,
+and so many `seeds` count from 0.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
 `error`. Closing stdin cancels: what was computed is kept in the store, and the
@@ -27,13 +29,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from typing import Any, TextIO
+
+import numpy as np
 
 from ibcore import probes
 from ibcore.estimators import from_dict
 from ibcore.experiment import Experiment, FieldError
+from ibcore.plane import View
 from ibcore.run import Run
 from ibcore.store import Store
 from ibcore.tasks import fetch
@@ -127,37 +132,52 @@ def _train(request: dict, store: Store, emit, should_stop) -> dict:
 def _curves(request: dict, store: Store, emit, should_stop) -> dict:
     run = _requested_run(request, store)
     estimator = from_dict(_part(request, "estimator", dict))
-    values, samples = _part(request, "values", list), _part(request, "samples", str, "all")
-    return _by_checkpoint(
-        run, emit, partial(store.curves, run, estimator, values, samples=samples), should_stop
-    )
+    values, view = _part(request, "values", list), _view(request)
+    only = _checkpoints(run, _part(request, "epochs", list, run.epochs.tolist()))
+    work = partial(store.curves, run, estimator, values, view=view, only=only)
+    return _by_checkpoint(run.epochs[only], emit, work, should_stop)
+
+
+def _view(request: dict) -> View:
+    content = _part(request, "view", dict, {})
+    known = [field.name for field in fields(View)]
+    for name in content:
+        if name not in known:
+            raise FieldError("view", name, "only " + ", ".join(known))
+    return View(**content)
+
+
+def _checkpoints(run: Run, epochs: list) -> list[int]:
+    """The checkpoints of recorded epochs, rising, each once."""
+    if not epochs:
+        raise FieldError("epochs", epochs, "at least one recorded epoch of the run")
+    return sorted({_checkpoint(run, "epochs", epoch) for epoch in epochs})
+
+
+def _checkpoint(run: Run, name: str, epoch: object) -> int:
+    recorded = run.epochs.tolist()
+    if epoch not in recorded:
+        raise FieldError(name, epoch, "recorded epochs of the run")
+    return recorded.index(epoch)
 
 
 def _probe(request: dict, store: Store, emit, should_stop) -> dict:
     run = _requested_run(request, store)
     probe = probes.from_dict(_part(request, "probe", dict))
-    return _by_checkpoint(run, emit, partial(store.probed, run, probe), should_stop)
+    return _by_checkpoint(run.epochs, emit, partial(store.probed, run, probe), should_stop)
 
 
 def _sizes(request: dict, store: Store, emit, should_stop) -> dict:
     run = _requested_run(request, store)
     estimator = from_dict(_part(request, "estimator", dict))
-    epochs, epoch = run.epochs.tolist(), _part(request, "epoch", int)
-    if epoch not in epochs:
-        raise FieldError("epoch", epoch, "a recorded epoch of the run")
-    work = partial(
-        store.sample_sizes,
-        run,
-        epochs.index(epoch),
-        estimator,
-        samples=_part(request, "samples", str, "all"),
-    )
+    k = _checkpoint(run, "epoch", _part(request, "epoch", int))
+    work = partial(store.sample_sizes, run, k, estimator, view=_view(request))
     return _in_turn(emit, work, should_stop)
 
 
-def _by_checkpoint(run: Run, emit, work: Callable, should_stop) -> dict:
-    """Do what goes through a run's checkpoints, telling how far it is."""
-    return _in_turn(emit, work, should_stop, lambda done: {"epoch": int(run.epochs[done - 1])})
+def _by_checkpoint(epochs: np.ndarray, emit, work: Callable, should_stop) -> dict:
+    """Do what goes through the checkpoints of these epochs, telling how far it is."""
+    return _in_turn(emit, work, should_stop, lambda done: {"epoch": int(epochs[done - 1])})
 
 
 def _in_turn(emit, work: Callable, should_stop, more: Callable[[int], dict] = lambda _: {}) -> dict:

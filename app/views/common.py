@@ -14,12 +14,13 @@ import runs
 import sidebar
 import state
 from charts import PlaneSettings
-from describe import caption, duration, experiment_line, layer_names, plain
+from describe import caption, duration, experiment_line, layer_names, plain, view_words
 from families import FAMILIES, SLIDERS
-from ibcore import Binning, FieldError, Run, tuned_variance
+from ibcore import Binning, FieldError, Run, View
 from ibcore.estimators import Estimator, label_entropy
 from ibcore.plane import outside_limits
 from runs import Shown
+from views.tuning import tuned_button
 
 RULES = {
     "fixed": "fixed limits",
@@ -28,6 +29,11 @@ RULES = {
     "rank": "equal counts (rank)",
     "width": "bin width",
 }
+SAMPLES = {"auto": "automatic", "train": "training set", "test": "test set"}
+CHANNELS = {"concat": "all as one vector", "mean": "each by itself, their mean"}
+OPTIONS = ("samples", "sub", "chan", "corr", "null")
+"""The settings in the box of options."""
+
 ORIGINS = {
     "bundled": "It came with the program.",
     "cached": "It was trained here.",
@@ -184,7 +190,7 @@ def estimator_bar(shown: Shown) -> Estimator:
     state.keep(state.ESTIMATOR_DEFAULTS)
     settings = state.current()
     fixed = settings["est"] == "binning" and settings["limits"] == "fixed"
-    kind, rule, *edges, slider, samples = st.columns(
+    kind, rule, *edges, slider, options = st.columns(
         [1.6, 1.9, 1.1, 1.1, 3.2, 1.2] if fixed else [1.6, 1.9, 5.4, 1.2],
         vertical_alignment="bottom",
     )
@@ -202,10 +208,11 @@ def estimator_bar(shown: Shown) -> Estimator:
     slider.select_slider(
         SLIDERS[key], state.CHOICES[key], key=key, format_func=lambda value: f"{value:g}"
     )
-    box = samples.popover("Options", key="options", on_change="rerun", width="stretch")
+    box = options.popover("Options", key="options", on_change="rerun", width="stretch")
     if box.open:
         with box:
             _options(settings, shown)
+    state.hold(OPTIONS)
     estimator, wrong = chosen_estimator()
     if wrong:
         st.error(wrong)
@@ -214,9 +221,9 @@ def estimator_bar(shown: Shown) -> Estimator:
 
 def _options(settings: dict, shown: Shown) -> None:
     """What is changed less often: the samples, a tuned noise, and what is done about bias."""
-    st.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    view_options(settings, shown.run)
     if state.parameter_key(settings) == "var":
-        _tuning(shown)
+        _tuned(settings, shown.run)
     if settings["est"] != "binning":
         return
     st.selectbox(
@@ -235,35 +242,53 @@ def _options(settings: dict, shown: Shown) -> None:
     )
 
 
-def _tuning(shown: Shown) -> None:
-    """The button that sets σ² to the largest noise at which the KDE knows H(Y)."""
-    one_unit = shown.run.experiment.network.output == "sigmoid"
-    try:
-        tuned = tuned_variance(shown.run.labels(), distance2=1.0 if one_unit else 2.0)
-    except ValueError as error:
-        st.caption(plain(error))
-        return
-    rung = max((v for v in state.CHOICES["var"] if v <= tuned), default=state.CHOICES["var"][0])
-    st.button(
-        f"σ² tuned to H(Y): {rung:g}",
-        key="tuned",
-        width="stretch",
-        on_click=lambda: st.session_state.update({"var": rung}),
+def view_options(settings: dict, run: Run) -> None:
+    """Which samples, how many of them, and how the channels of images are joined."""
+    st.selectbox(
+        "Samples",
+        state.CHOICES["samples"],
+        key="samples",
+        format_func=_sample_words,
+        help="Automatic: all of them where the data have at most 5,000, else the test set.",
     )
-    st.caption(
-        f"Up to σ² = {tuned:.3g} both bounds of the KDE are within 1 % of H(Y) for a layer that is"
-        f" the label itself; {rung:g} is the next value below. (A dissertation of 2019 on"
-        " convolutional networks tuned to 0.0735 on MNIST: there the upper bound is exact to"
-        " 0.00002 bits and the lower one 11 % too small.)"
+    st.selectbox(
+        "Samples at most",
+        state.CHOICES["sub"],
+        key="sub",
+        format_func=_sample_words,
+        help="Automatic: 2,000 where the data have more than 5,000. They are chosen at random, with"
+        " the classes in their shares, and always the same.",
     )
+    if run.experiment.network.filters:
+        st.selectbox(
+            "Channels",
+            state.CHOICES["chan"],
+            key="chan",
+            format_func=CHANNELS.get,
+            help="Of convolutional and pooling layers: all channels as one vector, or the mean of"
+            " what each of them tells by itself.",
+        )
+    # A run without a test set has no such view; the page says so.
+    with contextlib.suppress(FieldError):
+        st.caption(plain(f"Measured on {view_words(run, state.view(settings, run))}."))
 
 
-def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -> PlaneSettings:
+def _sample_words(choice: str) -> str:
+    return f"{int(choice):,}" if choice.isdigit() else SAMPLES.get(choice, choice)
+
+
+def _tuned(settings: dict, run: Run) -> None:
+    # A run without the samples that are asked for has no such view; the page says so.
+    with contextlib.suppress(FieldError):
+        tuned_button(run, state.view(settings, run))
+
+
+def settings_for(shown: Shown, estimator: Estimator, view: View, width: int) -> PlaneSettings:
     """The scales and names of the figures of this run."""
     dataset = shown.run.dataset
-    index = shown.run.sample_index(samples)
-    rows = np.arange(len(dataset.x)) if index is None else index[0]
-    h_y = float(np.mean(label_entropy(shown.run.labels(samples))))
+    index = shown.run.sample_index(*view.rows)
+    rows = np.arange(len(dataset.x)) if index is None else np.atleast_2d(index)[0]
+    h_y = float(np.mean(label_entropy(shown.run.labels(*view.rows))))
     epochs = shown.run.experiment.epochs
     start_at = st.session_state["start_at"]
     return PlaneSettings(
@@ -279,7 +304,7 @@ def settings_for(shown: Shown, estimator: Estimator, samples: str, width: int) -
     )
 
 
-def beyond_limits(shown: Shown, estimator: Estimator, samples: str, which: str = "") -> str:
+def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "") -> str:
     """Say so where fixed limits cut activations off: it looks like compression.
 
     `which` run is meant, where there are two. The same for a caption, empty where
@@ -288,7 +313,7 @@ def beyond_limits(shown: Shown, estimator: Estimator, samples: str, which: str =
     limits = getattr(estimator, "limits", None)
     if not isinstance(limits, tuple):
         return ""
-    share = _outside(shown.run.content_key, limits, samples, shown.run)
+    share = _outside(shown.run.content_key, limits, repr(view), shown.run, view)
     if share.max() <= 0.01:
         return ""
     fact = (
@@ -303,8 +328,8 @@ def beyond_limits(shown: Shown, estimator: Estimator, samples: str, which: str =
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _outside(content: str, limits: tuple, samples: str, _run: Run) -> np.ndarray:
-    return outside_limits(_run, Binning(limits=limits), len(_run.epochs) - 1, samples=samples)
+def _outside(content: str, limits: tuple, view: str, _run: Run, _view: View) -> np.ndarray:
+    return outside_limits(_run, Binning(limits=limits), len(_run.epochs) - 1, view=_view)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from charts import (
     loss_change_figure,
     weights_figure,
 )
-from describe import layer_names, plain
+from describe import layer_names, plain, view_words
 from describe_phases import (
     DEFINITIONS,
     PROTOCOLS,
@@ -172,9 +172,13 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
     n_batches = int(found.table["n_batches"].iloc[0])
     compared = defined(found.table, definition)
     estimator = state.estimator(settings)
-    plane = curves.at_hand(shown, estimator, settings["samples"])
+    view = state.view(settings, run)
+    plane = curves.at_hand(shown, estimator, view)
     turns = plane.table if plane.whole else plane.table[:0]
-    events = _events(shown, (repr(probe), definition), compared, estimator, turns)
+    events = _events(
+        shown, (repr(probe), definition), compared, (repr(estimator), repr(view)), turns
+    )
+    turn = _turn_words(estimator, view_words(run, view) if plane.whole else None)
     words = f"{protocol_words(probe, run, n_batches)}; {DEFINITIONS[definition].lower()}"
     figure = Figure(
         "gradient-phases",
@@ -186,7 +190,7 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
             squared=squared,
         ),
         found.table.merge(compared, on=["epoch", "layer", "replicate"]),
-        f"Gradients: {words}. {_turn_words(estimator, plane.whole)}",
+        f"Gradients: {words}. {turn}",
         {"Events": events},
     )
     _chart(figure, sidebar.theme())
@@ -197,7 +201,7 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
             st.markdown(f"- {line}")
         st.caption(
             "Drift and diffusion count from a factor of 1.25 between signal and noise on, diffusion"
-            f" over three checkpoints. {plain(_turn_words(estimator, plane.whole))}."
+            f" over three checkpoints. {plain(turn)}."
         )
         if not found.whole:
             reached = f"{found.table['epoch'].max():,}"
@@ -212,22 +216,22 @@ def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bo
     return plane.growing
 
 
-def _turn_words(estimator: Estimator, known: bool) -> str:
-    """By which estimator I(X;T) turns, and whether that is known yet."""
-    if not known:
+def _turn_words(estimator: Estimator, measured: str | None) -> str:
+    """By which estimator I(X;T) turns, and on which samples: None where it is not known."""
+    if measured is None:
         return (
             f"Where I(X;T) turns is not known: {estimator.label} is computed on Information plane"
         )
-    return f"I(X;T) turns by {estimator.label}, {state.current()['samples']} samples"
+    return f"I(X;T) turns by {estimator.label}, {measured}"
 
 
-def _events(shown, how: tuple, compared, estimator, plane: pd.DataFrame) -> pd.DataFrame:
+def _events(shown, how: tuple, compared, seen: tuple, plane: pd.DataFrame) -> pd.DataFrame:
+    """Those of the gradients taken as in `how` and of the plane `seen` so."""
     run = shown.run
     key = (run.content_key,)
-    samples = state.current()["samples"]
     tables = [
         analysis.of_gradients((*key, *how, len(compared)), compared),
-        analysis.of_information((*key, repr(estimator), samples, len(plane)), plane),
+        analysis.of_information((*key, *seen, len(plane)), plane),
         analysis.of_loss(key, run),
     ]
     tables = [table for table in tables if len(table)]

@@ -16,7 +16,7 @@ from charts import PlaneSettings, Seen, comparison_figure
 from describe import layer_names, plain, view_words
 from describe_comparison import input_lines, statement_lines
 from ibcore import FieldError, Run, View
-from ibcore.comparison import statements
+from ibcore.comparison import definitions, statements
 from ibcore.estimators import Estimator
 from views.common import (
     Figure,
@@ -49,11 +49,11 @@ def draw() -> bool:
 
 def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
     run, view = shown.run, state.view(state.current(), shown.run)
-    found = {name: _plane(shown, estimator, v) for name, v in _definitions(run, view).items()}
+    found = {name: _plane(shown, estimator, v) for name, v in definitions(run, view).items()}
     for name, curve in found.items():
         what = "All values of the slider" if curve.whole else f"Estimating {name}"
         work_line(curve.job, what, name, complete=curve.whole)
-    tables = {name: analysis.of_moments(c.table) for name, c in found.items()}
+    tables = {name: _moments(shown, estimator, name, view, c.table) for name, c in found.items()}
     if shown.origin == "live" and run.experiment.network.filters:
         st.info("The planes are computed once the training has ended; the activations are there.")
     elif any(table.empty for table in tables.values()):
@@ -81,10 +81,9 @@ def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
     return any(curve.busy for curve in found.values())
 
 
-def _definitions(run: Run, view: View) -> dict[str, View]:
-    """How the channels of a layer are joined, both ways where there are channels."""
-    names = ("concat", "mean") if run.experiment.network.filters else ("concat",)
-    return {name: replace(view, channels=name) for name in names}
+def _moments(shown: runs.Shown, estimator, name: str, view: View, table) -> pd.DataFrame:
+    key = shown.run.content_key, repr(estimator), name, repr(view), len(table)
+    return analysis.of_moments(key, table)
 
 
 def _plane(shown: runs.Shown, estimator: Estimator, view: View) -> curves.Curves:

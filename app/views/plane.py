@@ -13,10 +13,10 @@ import runs
 import sizes
 import state
 from charts import PlaneSettings, plane_figure, sample_size_figure
-from describe import plain, spread, what_am_i_looking_at
+from describe import plain, spread, view_words, what_am_i_looking_at
 from describe_checks import badges, reasons, settled
 from describe_verdicts import strip
-from ibcore import exactness
+from ibcore import View, exactness
 from ibcore.estimators import Estimator
 from ibcore.sample_size import growth
 from playback import playback
@@ -32,6 +32,12 @@ from views.common import (
 )
 
 WIDTH = 980
+
+
+_SUBSET = (
+    "Measured on {}: open **Are there enough samples?** below to see whether more of them would"
+    " change the picture."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +60,12 @@ def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
-    estimator, samples = estimator_bar(shown), state.current()["samples"]
+    estimator = estimator_bar(shown)
     found = look = wrong = None
     try:
-        found = curves.plane(shown, estimator, samples)
-        look = _look(shown, estimator, samples, found) if len(found.table) else None
+        view = state.view(state.current(), shown.run)
+        found = curves.plane(shown, estimator, view)
+        look = _look(shown, estimator, view, found) if len(found.table) else None
     except (ValueError, OSError) as error:
         wrong = error
     if wrong is not None:
@@ -69,21 +76,21 @@ def draw() -> bool:
     if look is None:
         st.info("The first estimates are on their way.")
     else:
-        _show(look, shown, estimator, samples, found.table)
-    busy = _sample_sizes(shown, estimator, samples)
+        _show(look, shown, estimator, view, found.table)
+    busy = _sample_sizes(shown, estimator, view)
     return busy or found.busy or (job is not None and job.active)
 
 
-def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> Look:
-    run, settings = shown.run, settings_for(shown, estimator, samples, WIDTH)
+def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
+    run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
     look = Look(
         settings,
         plane_figure(found.table, analysis.of_history(run.content_key, run), settings),
-        what_am_i_looking_at(run, run.dataset, estimator, settings),
+        what_am_i_looking_at(run, estimator, view, settings),
     )
     if shown.origin == "live" or not found.whole:
         return look
-    key = run.content_key, repr(estimator), samples
+    key = run.content_key, repr(estimator), repr(view)
     verdicts = analysis.of_plane(key, found.table)
     soft = run.dataset.p_y_given_x is not None
     most = run.dataset.i_xy if soft else settings.h_y
@@ -98,9 +105,11 @@ def _look(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.C
 
 
 def _show(
-    look: Look, shown: runs.Shown, estimator: Estimator, samples: str, table: pd.DataFrame
+    look: Look, shown: runs.Shown, estimator: Estimator, view: View, table: pd.DataFrame
 ) -> None:
-    beyond = beyond_limits(shown, estimator, samples)
+    beyond = beyond_limits(shown, estimator, view)
+    if view.subset is not None:
+        st.caption(_SUBSET.format(plain(view_words(shown.run, view))))
     if look.verdict:
         st.caption(look.verdict)
     if look.signs:
@@ -115,9 +124,9 @@ def _show(
         "information-plane",
         lambda theme: plane_figure(table, run.history(), replace(look.settings, theme=theme)),
         table,
-        f"{estimator.label}, {spread(run)}, {samples} samples; bits{beyond}{_said(look)}",
+        f"{estimator.label}, {spread(run)}, {view_words(run, view)}; bits{beyond}{_said(look)}",
     )
-    exports(figure, run, commands.reproduction(run.experiment, estimator, samples))
+    exports(figure, run, commands.reproduction(run.experiment, estimator, view))
 
 
 def _said(look: Look) -> str:
@@ -127,7 +136,7 @@ def _said(look: Look) -> str:
     return ". Verdict: " + re.sub(r"\\(.)", r"\1", look.verdict.replace("**", "")).rstrip(".")
 
 
-def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
+def _sample_sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
     """The box that tells whether the samples suffice; whether a worker is at it."""
     box = st.expander(
         "Are there enough samples?", key="sizes-box", on_change="rerun", expanded=False
@@ -136,13 +145,13 @@ def _sample_sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool
         return False
     with box:
         try:
-            return _sizes(shown, estimator, samples)
+            return _sizes(shown, estimator, view)
         except (ValueError, OSError) as error:
             st.error(plain(error))
             return False
 
 
-def _sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
+def _sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
     if shown.origin == "live":
         st.info("This is answered once the training has ended.")
         return False
@@ -155,30 +164,30 @@ def _sizes(shown: runs.Shown, estimator: Estimator, samples: str) -> bool:
         key=f"sizes-epoch-{len(epochs)}",
         width=160,
     )
-    found = sizes.table(shown, k, estimator, samples)
+    found = sizes.table(shown, k, estimator, view)
     work_line(found.job, "Subsamples", "sizes")
     if len(found.table):
-        _sizes_figure(shown, estimator, samples, found.table, epochs[k])
+        _sizes_figure(shown, estimator, view, found.table, epochs[k])
     return found.busy
 
 
-def _sizes_figure(shown: runs.Shown, estimator, samples: str, table: pd.DataFrame, epoch) -> None:
-    settings = settings_for(shown, estimator, samples, WIDTH - 40)
+def _sizes_figure(shown: runs.Shown, estimator, view: View, table: pd.DataFrame, epoch) -> None:
+    settings = settings_for(shown, estimator, view, WIDTH - 40)
     settings = replace(settings, title=f"epoch {epoch:,}")
-    whole = shown.run.experiment.task.name == "symmetric" and samples == "all"
+    whole = shown.run.experiment.task.name == "symmetric" and view.rows == ("all", None)
     st.markdown(settled(growth(table), settings.layer_names, whole=whole))
     figure = Figure(
         "sample-size",
         lambda theme: sample_size_figure(table, replace(settings, theme=theme)),
         table,
-        f"{estimator.label}, epoch {epoch}, {samples} samples: means of"
+        f"{estimator.label}, epoch {epoch}, {view_words(shown.run, view)}: means of"
         f" {shown.run.n_replicates} replicates and up to 8 disjoint subsamples of N; bands ± 1"
         " standard deviation between subsamples of one network; bits",
     )
     st.vega_lite_chart(
         spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
     )
-    command = commands.sizes_command(shown.run.experiment, estimator, samples, epoch)
+    command = commands.sizes_command(shown.run.experiment, estimator, view, epoch)
     exports(figure, shown.run, command)
 
 

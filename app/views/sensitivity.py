@@ -10,7 +10,8 @@ import families
 import runs
 import state
 from charts import heat_map, small_multiples
-from describe import plain
+from describe import plain, view_words
+from ibcore import View
 from ibcore.estimators import Estimator
 from views.common import (
     Figure,
@@ -34,15 +35,15 @@ def draw() -> bool:
     job = status(shown)
     _both_runs()
     estimator = estimator_bar(shown)
-    samples = state.current()["samples"]
     busy = job is not None and job.active
     if shown.origin == "live":
         st.info("The whole ladder is computed once the training has ended.")
         return busy
     found = None
     try:
-        found = curves.ladder(shown, estimator, samples)
-        _figures(shown, estimator, samples, found)
+        view = state.view(state.current(), shown.run)
+        found = curves.ladder(shown, estimator, view)
+        _figures(shown, estimator, view, found)
     except (ValueError, OSError) as error:
         st.error(plain(error))
     return busy or (found is not None and found.busy)
@@ -62,18 +63,19 @@ def _both_runs() -> None:
             st.rerun(scope="app")
 
 
-def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curves.Curves) -> None:
+def _figures(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> None:
     what = "All values of the slider" if found.whole else "Estimating"
     work_line(found.job, what, complete=found.whole)
     if found.table.empty:
         st.info("The first estimates are on their way.")
         return
-    beyond = beyond_limits(shown, estimator, samples)
-    settings = settings_for(shown, estimator, samples, WIDTH)
+    beyond = beyond_limits(shown, estimator, view)
+    settings = settings_for(shown, estimator, view, WIDTH)
     table, parameter = found.table, estimator.parameter
     now = getattr(estimator, parameter)
     ladder = estimator.default_ladder
     values = panel_values(ladder, now)
+    measured = view_words(shown.run, view)
     seen = f"{families.title(estimator)}, mean of {shown.run.n_replicates} replicates, {parameter}"
     planes = Figure(
         "sensitivity-planes",
@@ -81,15 +83,15 @@ def _figures(shown: runs.Shown, estimator: Estimator, samples: str, found: curve
             table, parameter, values, replace(settings, theme=theme), current=now
         ),
         table,
-        f"{seen} {', '.join(f'{value:.4g}' for value in values)}, {samples} samples; bits{beyond}",
+        f"{seen} {', '.join(f'{value:.4g}' for value in values)}, {measured}; bits{beyond}",
     )
     heat = Figure(
         "sensitivity-map",
         lambda theme: heat_map(table, parameter, now, replace(settings, theme=theme)),
         table,
-        f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}, {samples} samples; bits{beyond}",
+        f"{seen} from {ladder[0]:.4g} to {ladder[-1]:.4g}, {measured}; bits{beyond}",
     )
-    command = commands.reproduction(shown.run.experiment, estimator, samples)
+    command = commands.reproduction(shown.run.experiment, estimator, view)
     for title, figure in (
         ("The plane at six values", planes),
         ("I(X;T) at every value and epoch", heat),

@@ -13,13 +13,22 @@ import runs
 import sidebar
 import state
 from charts import EpochSettings, VerdictPanel, verdict_figure
-from describe import layer_names, plain
+from describe import layer_names, plain, view_words
 from describe_verdicts import known, overall, summary
 from families import FAMILIES
-from ibcore import PRESETS, Binning, Quantised, Run, robustness
+from ibcore import PRESETS, Binning, Quantised, Run, View, robustness
 from ibcore.estimators import Estimator
 from ibcore.verdicts import LEAST_CHECKPOINTS
-from views.common import RULES, Figure, beyond_limits, body, exports, status, work_line
+from views.common import (
+    RULES,
+    Figure,
+    beyond_limits,
+    body,
+    exports,
+    status,
+    view_options,
+    work_line,
+)
 
 WIDTH = 980
 BESIDE = 2
@@ -34,7 +43,7 @@ def draw() -> bool:
         "Where compression is a property of the network, a layer has one verdict at every value of"
         " the estimator; where it is the estimator's, the verdict changes along the row."
     )
-    _controls()
+    _controls(shown.run)
     busy = job is not None and job.active
     if shown.origin == "live":
         st.info("The verdicts are given once the training has ended.")
@@ -49,7 +58,7 @@ def draw() -> bool:
         return busy
 
 
-def _controls() -> None:
+def _controls(run: Run) -> None:
     settings = state.current()
     binned = "binning" in settings["maps"]
     fixed = binned and settings["limits"] == "fixed"
@@ -60,7 +69,8 @@ def _controls() -> None:
     versus.selectbox(
         "Compared with", state.CHOICES["versus"], key="versus", format_func=_versus_title
     )
-    samples.selectbox("Samples", state.CHOICES["samples"], key="samples")
+    with samples.popover("Samples", width="stretch"):
+        view_options(settings, run)
     rule, *edges, _ = st.columns([1.8, 1, 1, 3.2] if fixed else [1.8, 5.2])
     if binned:
         rule.selectbox("Limits of the bins", state.LIMIT_RULES, key="limits", format_func=RULES.get)
@@ -79,6 +89,10 @@ class _Wanted:
     title: str
     shown: runs.Shown
     estimator: Estimator
+
+    @property
+    def view(self) -> View:
+        return state.view(state.current(), self.shown.run)
 
     @property
     def name(self) -> str:
@@ -105,7 +119,8 @@ def _maps(shown: runs.Shown) -> bool:
     panels = {w: _panel(w, table.table) for w, table in found.items() if table.whole}
     rows = [[panels[w] for w in row if w in panels] for row in grid]
     if panels:
-        figure = _figure(shown, [row for row in rows if row])
+        measured = dict.fromkeys(view_words(w.shown.run, w.view) for w in panels)
+        figure = _figure(shown, [row for row in rows if row], " and ".join(measured))
         _sentences(panels, _names(list(panels.values()), shown.run), len(panels) < len(found))
         exports(figure, shown.run, commands.chained(_commands(shown.run)))
     return any(table.busy for table in found.values())
@@ -117,8 +132,9 @@ def _grid(shown: runs.Shown) -> list[list[_Wanted]]:
     both = _runs(shown, settings["versus"])
     estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
     for title, run in both.items():
+        view = state.view(settings, run.run)
         for binning in (e for e in estimators if isinstance(e, Binning)):
-            beyond_limits(run, binning, settings["samples"], f"{title}: ")
+            beyond_limits(run, binning, view, f"{title}: ")
     pairs = [estimators[i : i + BESIDE] for i in range(0, len(estimators), BESIDE)]
     return [
         [_Wanted(title, run, estimator) for estimator in pair]
@@ -129,11 +145,11 @@ def _grid(shown: runs.Shown) -> list[list[_Wanted]]:
 
 def _found(asked: list[_Wanted]) -> dict[_Wanted, curves.Curves]:
     """The ladder of each; one worker at a time, or each would slow the others down."""
-    samples, found = state.current()["samples"], {}
+    found = {}
     for wanted in asked:
         busy = any(table.busy for table in found.values())
         look = curves.known_ladder if busy else curves.ladder
-        found[wanted] = look(wanted.shown, wanted.estimator, samples)
+        found[wanted] = look(wanted.shown, wanted.estimator, wanted.view)
     return found
 
 
@@ -154,14 +170,14 @@ def _panel(wanted: _Wanted, table: pd.DataFrame) -> VerdictPanel:
     if wanted.exact_from is not None:
         # A coarser grid than the network's own says nothing of the network.
         table = table[table[parameter] >= wanted.exact_from]
-    key = curves.identity(wanted.shown.run, estimator, state.current()["samples"])
+    key = curves.identity(wanted.shown.run, estimator, wanted.view)
     verdicts = analysis.of_ladder((*key, len(table)), table, parameter)
     now = getattr(estimator, parameter)
     return VerdictPanel(wanted.title, families.title(estimator), parameter, verdicts, table, now)
 
 
-def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> Figure:
-    """Draw the maps."""
+def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]], measured: str) -> Figure:
+    """Draw the maps; `measured` says on which samples."""
     run, panels = shown.run, [panel for row in rows for panel in row]
     names = _names(panels, run)
     settings = EpochSettings(names, _epochs(panels), sidebar.theme(), WIDTH)
@@ -174,7 +190,7 @@ def _figure(shown: runs.Shown, rows: list[list[VerdictPanel]]) -> Figure:
         lambda theme: verdict_figure(rows, replace(settings, theme=theme)),
         pd.concat(tables, ignore_index=True),
         "Drop of I(X;T) from its maximum to the mean of the last three checkpoints, bits; dots:"
-        " compression with the 2.5 % bound above 0.05 bits",
+        f" compression with the 2.5 % bound above 0.05 bits; measured on {measured}",
     )
     with st.container(key="verdict-map-chart"):
         st.vega_lite_chart(
@@ -210,7 +226,8 @@ def _commands(run: Run) -> list[str]:
     """A command for the maps of the run on the screen by each estimator."""
     settings = state.current()
     estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
-    return [commands.verdict_command(run.experiment, e, settings["samples"]) for e in estimators]
+    view = state.view(settings, run)
+    return [commands.verdict_command(run.experiment, e, view) for e in estimators]
 
 
 def _names(panels: list[VerdictPanel], run) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ibcore.estimators.protocol import Estimator
 from ibcore.estimators.quantised import BITS_LADDER, Quantised
 from ibcore.estimators.renyi import ALPHA_LADDER, Renyi
 from ibcore.estimators.sampling import Sampling
-from ibcore.estimators.tuning import tuned_variance
+from ibcore.estimators.tuning import label_bounds, tuned_variance
 from ibcore.experiment import FieldError
 
 ESTIMATORS = {
@@ -75,6 +75,7 @@ __all__ = [
     "Renyi",
     "Sampling",
     "from_dict",
+    "label_bounds",
     "label_entropy",
     "to_dict",
     "tuned_variance",

@@ -1,6 +1,7 @@
 """The pages without a browser: what they say, and what wrong input does to them."""
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -19,6 +20,7 @@ from ibcore import (
     Store,
     Task,
     Training,
+    View,
     information_plane,
     train,
 )
@@ -360,7 +362,7 @@ def test_what_breaks_the_laws_of_information_has_a_badge():
 def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):
     run = Store().train(SMALL, device="cpu")
     estimator = ESTIMATORS[family]()
-    Store().curves(run, estimator, estimator.default_ladder, samples="train")
+    Store().curves(run, estimator, estimator.default_ladder, view=View("train"))
     first = state.defaults()
     settings = state.of_experiment(SMALL) | {"est": family, "samples": "train"}
     link = {k: state.as_text(v) for k, v in settings.items() if first[k] != v}
@@ -372,3 +374,42 @@ def test_every_estimator_has_its_slider_its_words_and_its_plane(family, words):
     expected = table.groupby(["layer", "epoch"])["i_xt"].mean()
     drawn = tables(at)["means"].set_index(["layer", "epoch"])["i_xt"]
     np.testing.assert_allclose(drawn.sort_index(), expected, atol=1e-4)
+
+
+def test_channels_of_a_convolutional_network_are_measured_one_by_one_on_a_subset():
+    experiment = Experiment(
+        Task("digits", train_fraction=0.2),
+        Network("conv2k3-pool2-5", "relu"),
+        Training(epochs=2, replicates=1),
+        Recording(2),
+    )
+    run = Store().train(experiment, device="cpu")
+    view = View("test", 500, "mean")
+    estimator = Binning(limits="range")
+    Store().curves(run, estimator, estimator.default_ladder, view=view)
+    link = {"limits": "range", "samples": "test", "sub": "500", "chan": "mean"}
+    at = opened(**as_link(experiment), **link)
+    assert not at.exception
+    assert not at.error
+    assert dict(at.query_params).items() >= link.items()
+    assert "500 of the 1,438 test images, mean over single channels: open" in texts(at.caption)
+    assert "every channel is measured by itself" in texts(at.markdown)
+    expected = information_plane(run, estimator, **vars(view))
+    drawn = tables(at)["means"].set_index(["layer", "epoch"])["i_xt"]
+    means = expected.groupby(["layer", "epoch"])["i_xt"].mean()
+    np.testing.assert_allclose(drawn.sort_index(), means, atol=1e-4)
+    at.session_state["options"] = True
+    at.run()
+    assert at.selectbox(key="chan").options == ["all as one vector", "each by itself, their mean"]
+    at.selectbox(key="sub").set_value("all").run()
+    assert "Measured on all 1,438 test images, mean" in texts(at.caption)
+    assert at.query_params["sub"] == "all"
+
+
+def test_a_run_without_a_test_set_has_no_test_samples():
+    Store().train(replace(SMALL, task=Task(train_fraction=1.0)))
+    at = opened(**as_link(replace(SMALL, task=Task(train_fraction=1.0))), samples="test")
+    assert "samples: 'test' is not allowed; use all or train" in texts(at.error)
+    at.session_state["options"] = True
+    at.run()
+    assert not at.exception

@@ -9,7 +9,7 @@ import charts
 import export
 from charts import PlaneSettings, sample_size_figure
 from describe_checks import settled
-from ibcore import Store
+from ibcore import Store, View
 from ibcore.sample_size import growth
 
 from .test_pages import SMALL, opened, state, texts
@@ -65,7 +65,7 @@ def test_the_box_on_the_page_shows_what_a_worker_computed(own_cache):
     settings = state.of_experiment(SMALL) | {"samples": "train"}
     link = {k: state.as_text(v) for k, v in settings.items() if first[k] != v}
     estimator = state.estimator(first)
-    Store().sample_sizes(run, len(run.epochs) - 1, estimator, samples="train")
+    Store().sample_sizes(run, len(run.epochs) - 1, estimator, view=View("train"))
     at = opened(**link)
     assert "last doubling" not in texts(at.markdown)
     at.session_state["sizes-box"] = True

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 import commands
 import state
-from ibcore import KDE, Binning, FieldError, Gaussian, Quantised, Renyi, Sampling
+from ibcore import KDE, Binning, FieldError, Gaussian, Quantised, Renyi, Sampling, View
 from ibcore.__main__ import _estimator as parsed_estimator
 from ibcore.__main__ import _experiment, _parser
+from ibcore.plane import read_subset
 from ibcore.presets import PRESETS, changed, parsed_changes
 from tests.core.test_experiment import experiments
+from tests.core.test_run import tiny, trained
 
 
 @given(experiments)
@@ -47,6 +49,9 @@ def test_a_preset_is_shown_exactly_as_it_is(name):
             "resample": st.booleans(),
             "maps": st.lists(st.sampled_from(state.CHOICES["maps"]), unique=True),
             "layers": st.sampled_from(["3", "10-7"]),
+            "samples": st.sampled_from(state.CHOICES["samples"]),
+            "sub": st.sampled_from(state.CHOICES["sub"]),
+            "chan": st.sampled_from(state.CHOICES["chan"]),
         },
     )
 )
@@ -64,6 +69,8 @@ WRONG_LINKS = [
     ("maps", "kde,edge"),
     ("limits", "all"),
     ("samples", "some"),
+    ("sub", "3000"),
+    ("chan", "sum"),
     ("preset", "nope"),
     ("act", "swish"),
     ("bits", "17"),
@@ -149,7 +156,8 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
     if PRESETS[name].experiment.training.batch_mode != "parallel":
         changes["training.resample_split"] = True
     wanted = changed(PRESETS[name].experiment, changes)
-    command = commands.reproduction(wanted, estimator, "train")
+    view = View("train", 500, "mean")
+    command = commands.reproduction(wanted, estimator, view)
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "ibcore"]
     options = _parser().parse_args(words[3:])
@@ -157,23 +165,38 @@ def test_the_command_of_a_caption_makes_the_same_run_and_estimator(name, estimat
     assert changed(experiment, parsed_changes(options.changes)) == wanted
     parsed = parsed_estimator(options, default)
     assert state.of_estimator(parsed) == state.of_estimator(estimator)
-    assert options.samples == "train"
+    assert View(options.samples, read_subset(options.subset), options.channels) == view
 
 
 @pytest.mark.parametrize("estimator", [Binning(10, "range"), KDE(0.2), Renyi(1.5)])
 def test_the_commands_of_verdicts_and_sizes_make_the_same_estimator(estimator):
     wanted = PRESETS["saxe-relu"].experiment
-    verdicts = commands.verdict_command(wanted, estimator, "test")
-    sizes = commands.sizes_command(wanted, estimator, "all", 100)
+    verdicts = commands.verdict_command(wanted, estimator, View("test"))
+    sizes = commands.sizes_command(wanted, estimator, View(), 100)
     both = commands.chained([verdicts, sizes]).split(" && ")
     assert len(both) == 3
     for command, samples in zip(both[1:], ("test", "all"), strict=True):
         options = _parser().parse_args(shlex.split(command)[3:])
         found = parsed_estimator(options, [Gaussian()])
-        assert options.samples == samples
+        assert View(options.samples, read_subset(options.subset)) == View(samples)
         if samples == "test":
             # Any value stands for the whole ladder.
             value = getattr(estimator, estimator.parameter)
             found = replace(found, **{estimator.parameter: value})
         assert found == estimator
     assert options.epoch == 100
+
+
+@pytest.mark.parametrize(
+    ("link", "view"),
+    [
+        ({}, View()),
+        ({"samples": "all", "sub": "500"}, View("all", 500)),
+        ({"samples": "test"}, View("test")),
+        ({"sub": "10000", "chan": "mean"}, View()),
+    ],
+)
+def test_the_view_of_a_link_is_that_of_the_run(link, view):
+    settings = state.defaults() | {key: state.read(key, text) for key, text in link.items()}
+    run = trained(tiny(checkpoints=2))
+    assert state.view(settings, run) == view

@@ -17,6 +17,7 @@ ORDER = (
     "estimators",
     "plane",
     "checks",
+    "comparison",
     "sample_size",
     "phases",
     "theory",

@@ -15,7 +15,7 @@ import pytest
 from ibcore import __main__ as command_line
 from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
-from ibcore.plane import information_curves, information_plane
+from ibcore.plane import View, information_curves, information_plane
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
@@ -120,6 +120,29 @@ def test_what_is_not_said_of_the_estimator_is_its_presets_or_fits_the_activation
     monkeypatch.setattr(command_line, "_write_plane", lambda run, used, *_: seen.append(used))
     assert main("run", *begin, *words, "--out", "out") == 0
     assert seen == [estimator]
+
+
+@pytest.mark.parametrize(
+    ("words", "view"),
+    [
+        ([], View("test", 60)),
+        (["--samples", "all"], View("all", 60)),
+        (["--subset", "all"], View("test")),
+        (["--samples", "train", "--subset", "20", "--channels", "mean"], View("train", 20, "mean")),
+    ],
+)
+def test_the_view_is_that_of_the_options_or_follows_from_the_data(
+    words, view, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("ibcore.plane.MOST_SAMPLES", 1000)
+    monkeypatch.setattr("ibcore.plane.SUBSET", 60)
+    digits = Task("digits", train_fraction=0.1)
+    run = trained(tiny(digits, Network("conv2k5-pool2", "relu"), checkpoints=2, replicates=1))
+    run.save(tmp_path / "run.npz")
+    assert main("plane", tmp_path / "run.npz", "--n-bins", "5", *words) == 0
+    (tmp_path / "printed.csv").write_text(capsys.readouterr().out)
+    expected = information_plane(run, Binning(5, "range"), **vars(view))
+    assert_table(tmp_path / "printed.csv", expected)
 
 
 def test_the_test_samples_are_refused_before_the_training(tmp_path, refused, monkeypatch):
@@ -264,9 +287,12 @@ def test_verdicts_and_sizes_are_those_of_the_package(tmp_path, capsys, refused):
     expected = verdict_map(information_curves(run, Binning(limits="range")), "n_bins")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
     words = ["sizes", tmp_path / "run.npz", "--n-bins", "5", "--samples", "train"]
+    words += ["--subset", "100"]
     assert main(*words, "--epoch", "3") == 0
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    expected = Store().sample_sizes(run, run.epochs.tolist().index(3), Binning(5), samples="train")
+    expected = Store().sample_sizes(
+        run, run.epochs.tolist().index(3), Binning(5), view=View("train", 100)
+    )
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
     assert "epoch: 77 is not allowed; use a recorded one: 0, 1, " in refused(
         *words, "--epoch", "77"
@@ -401,6 +427,9 @@ def wrong(folder):
         "null of neighbours": (["plane", run, "--estimator", "ksg", "--null", "5"], "null: 5"),
         "variance of bins": (["plane", run, "--estimator", "binning", "--variance", "1"], "varia"),
         "unknown samples": (["plane", run, "--samples", "some"], "invalid choice: 'some'"),
+        "a word as subset": (["plane", run, "--subset", "few"], "subset: 'few' is not allowed"),
+        "a subset of one": ([*begin, "--subset", "1"], "subset: 1 is not allowed; use a whole"),
+        "unknown channels": (["plane", run, "--channels", "sum"], "invalid choice: 'sum'"),
         "no place": (["plane", run, "--out", folder / "no" / "where.csv"], "directory"),
     }
 

@@ -12,7 +12,13 @@ from ibcore import run as run_module
 from ibcore.estimators import KDE, Binning
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.networks import Masks, forward, initialise, layer_shapes, logits, weight_shapes
-from ibcore.plane import activation_range, information_plane, outside_limits, sound_pieces
+from ibcore.plane import (
+    View,
+    activation_range,
+    information_plane,
+    outside_limits,
+    sound_pieces,
+)
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, probed
 from ibcore.run import Run
 from ibcore.sample_size import subsampled
@@ -344,10 +350,10 @@ def test_ranges_and_what_lies_beyond_are_those_of_all_networks():
 
 def test_samples_suffice_or_not_within_a_subset():
     run = trained(small())
-    table = subsampled(run, 1, (Binning(),) * 5, 100, subset=200, channels="mean")
+    table = subsampled(run, 1, (Binning(),) * 5, 100, view=View("all", 200, "mean"))
     assert sorted(table["draw"].unique()) == [0, 1]
     assert len(table) == 2 * 5 * 2
-    all_of_them = subsampled(run, 1, (Binning(),) * 5, 200, subset=200)
+    all_of_them = subsampled(run, 1, (Binning(),) * 5, 200, view=View("all", 200))
     plane = information_plane(run, Binning(), subset=200)
     plane = plane[plane["epoch"] == run.epochs[1]]
     assert all_of_them["i_xt"].tolist() == pytest.approx(plane["i_xt"].tolist())
@@ -355,10 +361,10 @@ def test_samples_suffice_or_not_within_a_subset():
 
 def test_views_are_cached_apart(tmp_path):
     run, store, values = trained(small()), Store(tmp_path), (3, 10)
-    views = [{}, {"subset": 200}, {"channels": "mean"}, {"subset": 200, "channels": "mean"}]
-    tables = [store.curves(run, Binning(limits="range"), values, **view) for view in views]
+    views = [View(), View("all", 200), View("all", None, "mean"), View("all", 200, "mean")]
+    tables = [store.curves(run, Binning(limits="range"), values, view=view) for view in views]
     for i, (view, table) in enumerate(zip(views, tables, strict=True)):
-        again, done = store.known_curves(run, Binning(limits="range"), values, **view)
+        again, done = store.known_curves(run, Binning(limits="range"), values, view=view)
         assert done == 3
         assert again.equals(table)
         assert not any(table.equals(other) for other in tables[:i])

@@ -11,11 +11,15 @@ import pytest
 from ibcore.estimators import ESTIMATORS, KDE, KSG, Binning, Gaussian, Quantised, Renyi, Sampling
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
+    View,
     activation_range,
     as_estimator,
+    default_view,
     exactness,
     information_curves,
     information_plane,
+    read_subset,
+    resolved,
     with_limits,
     with_measured_limits,
 )
@@ -165,14 +169,14 @@ def measured(run, samples):
 def test_limits_are_measured_over_the_whole_run(samples):
     run = diverged(trained(tiny(network=Network("5-3", "relu"), resample_split=True)), 1, 2)
     ranges = measured(run, samples)
-    assert activation_range(run, samples=samples).tolist() == ranges
+    assert activation_range(run, view=View(samples)).tolist() == ranges
     everywhere = (min(low for low, _ in ranges), max(high for _, high in ranges))
     assert everywhere[1] > 1
     for limits, expected in (
         ("layer", [Binning(9, tuple(pair)) for pair in ranges]),
         ("range", [Binning(9, everywhere)] * 3),
     ):
-        assert list(with_measured_limits(run, Binning(9, limits), samples=samples)) == expected
+        assert list(with_measured_limits(run, Binning(9, limits), view=View(samples))) == expected
         table = information_plane(run, Binning(9, limits), samples=samples)
         for layer, estimator in enumerate(expected, start=1):
             twin = by_hand(run, estimator, samples)
@@ -332,3 +336,51 @@ def test_one_layers_activations_are_in_memory_at_a_time(limits, monkeypatch):
     passes = 2 if limits == "range" else 1
     expected = [(k, layer) for k in range(4) for layer in (1, 2, 3)]
     assert [(k, layer) for k, layer, _ in seen] == expected * passes
+
+
+def run_of(folder, n, train_fraction):
+    """A run on n samples of three classes."""
+    np.savez(
+        folder / f"{n}.npz", x=np.random.default_rng(0).normal(size=(n, 2)), y=np.arange(n) % 3
+    )
+    task = Task("npz", path=str(folder / f"{n}.npz"), train_fraction=train_fraction)
+    return trained(tiny(task, Network("2"), checkpoints=2, epochs=1, batch_mode="full"))
+
+
+@pytest.mark.parametrize(
+    ("n", "train_fraction", "expected"),
+    [
+        (5000, 0.5, View()),
+        (5001, 0.5, View("test", 2000)),
+        (5001, 0.7, View("test")),
+        (5001, 1.0, View("train", 2000)),
+    ],
+)
+def test_large_data_are_measured_on_a_subset(n, train_fraction, expected, tmp_path):
+    run = run_of(tmp_path, n, train_fraction)
+    assert default_view(run) == expected
+
+
+def test_samples_and_subset_are_automatic_each_by_itself(tmp_path):
+    run = run_of(tmp_path, 5001, 0.5)
+    assert resolved(run, "train") == View("train", 2000)
+    assert resolved(run, "all", channels="mean") == View("all", 2000), "it has no images"
+    assert resolved(run, subset=None) == View("test")
+    assert resolved(run, subset=500) == View("test", 500)
+    assert resolved(run, "all", 5001) == View(), "a subset of all is none"
+    assert [read_subset(text) for text in ("all", "auto", "500")] == [None, "auto", 500]
+
+
+def test_views_that_are_not_there_are_refused_in_one_line():
+    run = trained(tiny(Task(train_fraction=1.0), checkpoints=2))
+    wrong = {
+        "samples: 'test' is not allowed; use all or train": lambda: resolved(run, "test"),
+        "samples: 'some'": lambda: resolved(run, "some"),
+        "subset: 1 is not allowed": lambda: resolved(run, subset=1),
+        "subset: '1e3' is not allowed; use .* all or auto": lambda: read_subset("1e3"),
+        "subset: 1 is not allowed; use .* or auto": lambda: read_subset("1"),
+        "channels: 'sum'": lambda: resolved(run, channels="sum"),
+    }
+    for line, ask in wrong.items():
+        with pytest.raises(FieldError, match=line):
+            ask()

@@ -8,7 +8,7 @@ import pytest
 
 from ibcore.estimators import KDE, KSG, Binning, Renyi
 from ibcore.experiment import FieldError, Task
-from ibcore.plane import information_plane, with_measured_limits
+from ibcore.plane import View, information_plane, with_measured_limits
 from ibcore.sample_size import growth, subsample_sizes, subsampled
 
 from .test_run import tiny, trained
@@ -45,8 +45,8 @@ def test_all_samples_give_the_plane(run):
 @pytest.mark.parametrize("samples", ["all", "train", "test"])
 def test_draws_are_disjoint_parts_of_the_samples(run, samples):
     """By hand: the shuffle is cut into pieces, and each goes through the estimator."""
-    per_layer = with_measured_limits(run, Binning(limits="range"), samples=samples)
-    table = subsampled(run, 1, per_layer, 50, samples=samples, seed=3)
+    per_layer = with_measured_limits(run, Binning(limits="range"), view=View(samples))
+    table = subsampled(run, 1, per_layer, 50, view=View(samples), seed=3)
     layers, y = run.activations(1, samples), run.labels(samples)
     n = layers[0].shape[1]
     assert table["draw"].nunique() == min(8, n // 50)

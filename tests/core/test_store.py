@@ -13,7 +13,7 @@ import pytest
 from ibcore import store as store_module
 from ibcore.estimators import KDE, Binning, Quantised
 from ibcore.experiment import FieldError, Network, Task
-from ibcore.plane import information_curves, with_measured_limits
+from ibcore.plane import View, information_curves, with_measured_limits
 from ibcore.run import Run
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.store import Store, cache_folder
@@ -426,7 +426,7 @@ def test_curves_are_those_of_the_plane_and_computed_once(
     estimator, values, samples, store, computed
 ):
     run = trained(tiny(resample_split=True))
-    call = partial(store.curves, run, estimator, values, samples=samples)
+    call = partial(store.curves, run, estimator, values, view=View(samples))
     expected = information_curves(run, estimator, values, samples=samples)
     pd.testing.assert_frame_equal(call(), expected)
     assert computed == [0, 1, 2, 3]
@@ -434,7 +434,7 @@ def test_curves_are_those_of_the_plane_and_computed_once(
     pd.testing.assert_frame_equal(call(progress=lambda *step: heard.append(step)), expected)
     assert computed == [0, 1, 2, 3]
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    known, done = store.known_curves(run, estimator, values, samples=samples)
+    known, done = store.known_curves(run, estimator, values, view=View(samples))
     pd.testing.assert_frame_equal(known, expected)
     assert done == 4
 
@@ -453,7 +453,7 @@ def test_where_one_stands_on_the_ladder_does_not_count(store, computed):
         lambda store, run: store.curves(run, Binning(), (5, 31)),
         lambda store, run: store.curves(run, Binning(), (5,)),
         lambda store, run: store.curves(run, Binning(limits=(-1.0, 2.0)), VALUES),
-        lambda store, run: store.curves(run, Binning(), VALUES, samples="train"),
+        lambda store, run: store.curves(run, Binning(), VALUES, view=View("train")),
         lambda store, run: store.curves(trained(tiny(seed=1)), Binning(), VALUES),
         lambda store, run: store.curves(diverged(run, 0, 1), Binning(limits="layer"), VALUES),
     ],
@@ -484,11 +484,11 @@ def test_the_samples_of_another_split_are_not_mixed_up(store):
         run, experiment=replace(run.experiment, task=Task(train_fraction=0.05, split_seed=1))
     )
     for samples in ("all", "train"):
-        table = store.curves(other, Binning(), VALUES, samples=samples)
+        table = store.curves(other, Binning(), VALUES, view=View(samples))
         pd.testing.assert_frame_equal(
             table, information_curves(other, Binning(), VALUES, samples=samples)
         )
-        same = store.curves(run, Binning(), VALUES, samples=samples).equals(table)
+        same = store.curves(run, Binning(), VALUES, view=View(samples)).equals(table)
         assert same == (samples == "all")
 
 
@@ -521,6 +521,24 @@ def test_sample_sizes_are_kept_size_by_size(limits, store, monkeypatch):
     monkeypatch.setattr(store_module, "subsampled", lambda *_, **__: pytest.fail("again"))
     pd.testing.assert_frame_equal(store.sample_sizes(run, 2, estimator), whole)
     assert store.known_sample_sizes(run, 1, estimator)[1] == 0, "another checkpoint is another"
+
+
+@pytest.mark.parametrize("view", [View(), View("test", 40)])
+def test_some_checkpoints_are_rows_of_all_and_kept_for_all(view, store, computed):
+    run, estimator, heard = trained(tiny()), Binning(limits="range"), []
+    whole = information_curves(run, estimator, VALUES, **vars(view))
+    ask = partial(store.curves, run, estimator, VALUES, view=view)
+    table = ask(only=[3, 1, 3], progress=lambda *step: heard.append(step))
+    rows = whole[whole["epoch"].isin(run.epochs[[1, 3]])]
+    pd.testing.assert_frame_equal(table, rows.reset_index(drop=True))
+    assert heard == [(1, 2), (2, 2)]
+    known = partial(store.known_curves, run, estimator, VALUES, view=view)
+    assert known(only=[1, 3])[1] == 2
+    assert known()[1] == known(only=[0, 1])[1] == 0
+    pd.testing.assert_frame_equal(ask(), whole)
+    assert computed == [1, 3, 0, 2]
+    with pytest.raises(FieldError, match="only: 4 is not allowed; use checkpoints from 0 to 3"):
+        ask(only=[4])
 
 
 def test_curves_stopped_at_once_are_empty(store):
@@ -572,7 +590,7 @@ def test_no_values_and_wrong_ones_are_refused(store):
 def test_shipped_tables_are_preferred_and_equal_to_single_precision(estimator, tmp_path, computed):
     run = trained(tiny(Task("digits", train_fraction=0.1), checkpoints=3))
     values = VALUES if estimator.parameter == "n_bins" else (0.05, 0.1)
-    ask = {"estimator": estimator, "values": values, "samples": "train"}
+    ask = {"estimator": estimator, "values": values, "view": View("train")}
     maker = Store(tmp_path / "made")
     table = maker.curves(run, **ask)
     path = maker.export_curves(tmp_path / "shipped", run, **ask)
@@ -586,13 +604,17 @@ def test_shipped_tables_are_preferred_and_equal_to_single_precision(estimator, t
     known, done = reader.known_curves(run, **ask)
     assert done == len(run.epochs)
     pd.testing.assert_frame_equal(known, found)
+    some, done = reader.known_curves(run, **ask, only=[2, 0])
+    assert done == 2
+    rows = found[found["epoch"] != run.epochs[1]]
+    pd.testing.assert_frame_equal(some, rows.reset_index(drop=True))
     assert computed == []
     pd.testing.assert_frame_equal(found, table, rtol=1e-6, atol=1e-6)
     assert set(found[estimator.parameter]) == set(values)
     assert list(found.dtypes) == list(table.dtypes)
     assert entries(reader) == []
 
-    ask["samples"] = "test"
+    ask["view"] = View("test")
     reader.curves(run, **ask)
     assert computed == [0, 1, 2]
 

@@ -16,7 +16,7 @@ import pytest
 from ibcore import probes, worker
 from ibcore.estimators import Binning, to_dict
 from ibcore.experiment import Task
-from ibcore.plane import information_curves
+from ibcore.plane import View, information_curves
 from ibcore.probes import GradientProbe
 from ibcore.store import Store
 from ibcore.tasks import SOURCES
@@ -151,10 +151,13 @@ def test_sample_sizes_are_answered_for_a_recorded_epoch(tmp_path, monkeypatch):
     run = trained(tiny())
     run.save(tmp_path / "run.npz")
     request = {"job": "sizes", "run": str(tmp_path / "run.npz"), "estimator": to_dict(Binning())}
+    request |= {"view": {"subset": 100}}
     epoch = int(run.epochs[-1])
     *progress, last = serve(request | {"epoch": epoch}, monkeypatch, tmp_path)
     assert last == {"event": "done", "complete": True}
-    table, done, total = Store(tmp_path).known_sample_sizes(run, len(run.epochs) - 1, Binning())
+    table, done, total = Store(tmp_path).known_sample_sizes(
+        run, len(run.epochs) - 1, Binning(), view=View("all", 100)
+    )
     assert [event["done"] for event in progress] == list(range(1, total + 1))
     assert done == total == table["n"].nunique()
     (error,) = serve(request | {"epoch": epoch + 1}, monkeypatch, tmp_path)
@@ -246,18 +249,29 @@ def test_a_killed_parent_takes_its_worker_with_it(tmp_path):
 def test_curves_are_computed_for_a_trained_experiment(tmp_path, monkeypatch):
     store = Store(tmp_path)
     run = store.train(tiny(), device="cpu")
-    request = curves_request(experiment=json.loads(tiny().to_json()), samples="train")
+    request = curves_request(experiment=json.loads(tiny().to_json()), view={"samples": "train"})
     *progress, last = serve(request, monkeypatch, tmp_path)
     assert last == {"event": "done", "complete": True}
     assert [(e["event"], e["done"], e["total"], e["epoch"]) for e in progress] == [
         ("progress", k + 1, 4, epoch) for k, epoch in enumerate((0, 1, 2, 4))
     ]
     assert progress[-1]["seconds_left"] == 0
-    table, done = store.known_curves(run, Binning(), [5, 30], samples="train")
+    table, done = store.known_curves(run, Binning(), [5, 30], view=View("train"))
     assert done == 4
     pd.testing.assert_frame_equal(
         table, information_curves(run, Binning(), [5, 30], samples="train")
     )
+
+
+def test_curves_are_computed_at_some_epochs_alone(tmp_path, monkeypatch):
+    store, view = Store(tmp_path), View("test", 50)
+    run = trained(tiny())
+    request = curves_request(run=str(store.keep(run)), view=vars(view), epochs=[4, 0, 4])
+    *progress, last = serve(request, monkeypatch, tmp_path)
+    assert last == {"event": "done", "complete": True}
+    assert [(e["done"], e["total"], e["epoch"]) for e in progress] == [(1, 2, 0), (2, 2, 4)]
+    assert store.known_curves(run, Binning(), [5, 30], view=view, only=[0, 3])[1] == 2
+    assert store.known_curves(run, Binning(), [5, 30], view=view, only=[0, 1])[1] == 1
 
 
 def test_curves_are_computed_for_a_run_file_and_a_run_that_ended_in_divergence(
@@ -358,8 +372,16 @@ WRONG_CURVES = {
     "a number as values": ({"values": 30}, "values"),
     "wrong values": ({"values": [30, "many"]}, "n_bins"),
     "null values": ({"values": [30, None]}, "n_bins"),
-    "wrong samples": ({"samples": "some"}, "samples"),
-    "a list as samples": ({"samples": ["all"]}, "samples"),
+    "a text as view": ({"view": "all"}, "view"),
+    "an unknown part of the view": ({"view": {"rows": 5}}, "view"),
+    "wrong samples": ({"view": {"samples": "some"}}, "samples"),
+    "a list as samples": ({"view": {"samples": ["all"]}}, "samples"),
+    "wrong subset": ({"view": {"subset": 0.5}}, "subset"),
+    "wrong channels": ({"view": {"channels": "sum"}}, "channels"),
+    "no epochs": ({"epochs": []}, "epochs"),
+    "a number as epochs": ({"epochs": 0}, "epochs"),
+    "an epoch that is not recorded": ({"epochs": [0, 3]}, "epochs"),
+    "a list as epoch": ({"epochs": [[0]]}, "epochs"),
 }
 
 

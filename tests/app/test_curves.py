@@ -1,0 +1,60 @@
+"""Tables of the run on the screen: what is known, what is computed at once, what is asked for."""
+
+import pandas as pd
+import pytest
+
+import curves
+import runs
+from ibcore import KDE, Binning, View, information_plane
+from tests.core.test_run import tiny, trained
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+VIEW = View("test", 100)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The requests to workers, of which none is started."""
+    requests = {}
+    monkeypatch.setattr(
+        curves,
+        "ask",
+        lambda shown, key, request, unkept: requests.setdefault(key, request) and None,
+    )
+    return requests
+
+
+def shown(origin="cached"):
+    run = trained(tiny())
+    return runs.Shown(run, origin, run.experiment)
+
+
+def expected(estimator, *epochs):
+    table = information_plane(shown().run, estimator, **vars(VIEW))
+    return table[table["epoch"].isin(epochs)].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("estimator", [KDE(0.1), Binning(10, "range")])
+def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
+    first = curves.at_epochs(shown(), estimator, VIEW, (0, 4, 77))
+    assert first.whole == isinstance(estimator, Binning), "what is quick is there at once"
+    ((key, request),) = asked.items()
+    assert (request["epochs"], request["view"]) == ([0, 4], vars(VIEW))
+    ladder = request["values"]
+    runs.store().curves(shown().run, estimator, ladder, view=VIEW, only=[0, 3])
+    found = curves.at_epochs(shown(), estimator, VIEW, (4, 0))
+    assert (found.whole, found.done, found.job) == (True, 2, None)
+    for table in [found.table] + [first.table] * first.whole:
+        table = table.reset_index(drop=True)
+        pd.testing.assert_frame_equal(table, expected(estimator, 0, 4), rtol=1e-6)
+    assert list(asked) == [key]
+    curves.at_epochs(shown(), estimator, View("test", 50), (0, 4))
+    curves.at_epochs(shown(), estimator, VIEW, (0, 1))
+    assert len(asked) == 3, "another view and other epochs are other work"
+
+
+def test_at_a_run_in_training_the_epochs_that_are_there_are_estimated(asked):
+    found = curves.at_epochs(shown("live"), KDE(0.1), VIEW, (4, 100))
+    pd.testing.assert_frame_equal(found.table, expected(KDE(0.1), 4), rtol=1e-6)
+    assert found.whole
+    assert asked == {}
