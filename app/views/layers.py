@@ -28,6 +28,7 @@ from views.common import (
     status,
     work_line,
 )
+from views.sample_size import sample_size_box
 from views.tuning import tuning_box
 
 WIDTH = 980
@@ -78,7 +79,8 @@ def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
     _explained(run)
     tuning_box(shown, estimator, view)
     exports(figure, run, commands.layers_command(run.experiment, estimator, view))
-    return any(curve.busy for curve in found.values())
+    sizing = sample_size_box(shown, estimator, view)
+    return sizing or any(curve.busy for curve in found.values())
 
 
 def _moments(shown: runs.Shown, estimator, name: str, view: View, table) -> pd.DataFrame:

@@ -10,15 +10,13 @@ import analysis
 import commands
 import curves
 import runs
-import sizes
 import state
-from charts import PlaneSettings, plane_figure, sample_size_figure
+from charts import PlaneSettings, plane_figure
 from describe import plain, spread, view_words, what_am_i_looking_at
-from describe_checks import badges, reasons, settled
+from describe_checks import badges, reasons
 from describe_verdicts import strip
 from ibcore import View, exactness
 from ibcore.estimators import Estimator
-from ibcore.sample_size import growth
 from playback import playback
 from views.common import (
     Figure,
@@ -30,10 +28,9 @@ from views.common import (
     status,
     work_line,
 )
+from views.sample_size import sample_size_box
 
 WIDTH = 980
-
-
 _SUBSET = (
     "Measured on {}: open **Are there enough samples?** below to see whether more of them would"
     " change the picture."
@@ -77,7 +74,7 @@ def draw() -> bool:
         st.info("The first estimates are on their way.")
     else:
         _show(look, shown, estimator, view, found.table)
-    busy = _sample_sizes(shown, estimator, view)
+    busy = sample_size_box(shown, estimator, view)
     return busy or found.busy or (job is not None and job.active)
 
 
@@ -134,61 +131,6 @@ def _said(look: Look) -> str:
     if not look.verdict:
         return ""
     return ". Verdict: " + re.sub(r"\\(.)", r"\1", look.verdict.replace("**", "")).rstrip(".")
-
-
-def _sample_sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
-    """The box that tells whether the samples suffice; whether a worker is at it."""
-    box = st.expander(
-        "Are there enough samples?", key="sizes-box", on_change="rerun", expanded=False
-    )
-    if not box.open:
-        return False
-    with box:
-        try:
-            return _sizes(shown, estimator, view)
-        except (ValueError, OSError) as error:
-            st.error(plain(error))
-            return False
-
-
-def _sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
-    if shown.origin == "live":
-        st.info("This is answered once the training has ended.")
-        return False
-    epochs = shown.run.epochs.tolist()
-    k = st.selectbox(
-        "Epoch",
-        range(len(epochs)),
-        index=len(epochs) - 1,
-        format_func=lambda k: f"{epochs[k]:,}",
-        key=f"sizes-epoch-{len(epochs)}",
-        width=160,
-    )
-    found = sizes.table(shown, k, estimator, view)
-    work_line(found.job, "Subsamples", "sizes")
-    if len(found.table):
-        _sizes_figure(shown, estimator, view, found.table, epochs[k])
-    return found.busy
-
-
-def _sizes_figure(shown: runs.Shown, estimator, view: View, table: pd.DataFrame, epoch) -> None:
-    settings = settings_for(shown, estimator, view, WIDTH - 40)
-    settings = replace(settings, title=f"epoch {epoch:,}")
-    whole = shown.run.experiment.task.name == "symmetric" and view.rows == ("all", None)
-    st.markdown(settled(growth(table), settings.layer_names, whole=whole))
-    figure = Figure(
-        "sample-size",
-        lambda theme: sample_size_figure(table, replace(settings, theme=theme)),
-        table,
-        f"{estimator.label}, epoch {epoch}, {view_words(shown.run, view)}: means of"
-        f" {shown.run.n_replicates} replicates and up to 8 disjoint subsamples of N; bands ± 1"
-        " standard deviation between subsamples of one network; bits",
-    )
-    st.vega_lite_chart(
-        spec=figure.draw(settings.theme), key=figure.name, theme=None, width="content"
-    )
-    command = commands.sizes_command(shown.run.experiment, estimator, view, epoch)
-    exports(figure, shown.run, command)
 
 
 body(draw)

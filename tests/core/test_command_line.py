@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from ibcore import __main__ as command_line
+from ibcore.comparison import compared
 from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
 from ibcore.plane import View, information_curves, information_plane
@@ -297,6 +298,20 @@ def test_verdicts_and_sizes_are_those_of_the_package(tmp_path, capsys, refused):
     assert "epoch: 77 is not allowed; use a recorded one: 0, 1, " in refused(
         *words, "--epoch", "77"
     )
+
+
+def test_layers_are_those_before_and_after_by_both_definitions(tmp_path, capsys):
+    run = trained(
+        tiny(Task("digits", train_fraction=0.1), Network("conv2k3-4", "relu"), 3, replicates=2)
+    )
+    run.save(tmp_path / "run.npz")
+    words = ["layers", tmp_path / "run.npz", "--variance", "0.0735", "--subset", "300"]
+    assert main(*words) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    for name in ("concat", "mean"):
+        plane = information_plane(run, KDE(0.0735), subset=300, channels=name)
+        rows = found[found["channels"] == name].drop(columns="channels").reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, compared(plane), check_dtype=False)
 
 
 def test_presets_are_listed_and_printed(capsys):
