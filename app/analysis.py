@@ -52,6 +52,6 @@ def of_laws(identity: tuple, _plane: pd.DataFrame, h_x: float, h_y: float) -> pd
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def of_moments(identity: tuple, _plane: pd.DataFrame) -> pd.DataFrame:
-    """Every layer before and after training; `identity` names the table. Empty without one."""
-    return compared(_plane) if len(_plane) else pd.DataFrame()
+def of_moments(identity: tuple, _plane: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
+    """Every layer at the two epochs that are there; `identity` names the table."""
+    return compared(_plane, first, last)

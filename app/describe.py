@@ -63,9 +63,14 @@ def training_words(experiment: Experiment) -> str:
     momentum = f" {training.momentum:g}" if training.optimizer == "momentum" else ""
     return (
         f"{training.optimizer}{momentum}, learning rate {training.learning_rate:g}, {batch},"
-        f" {training.epochs} epochs, {training.replicates} replicates, seed {training.seed}"
+        f" {_count(training.epochs, 'epoch')}, {_count(training.replicates, 'replicate')},"
+        f" seed {training.seed}"
         + (", a split for every replicate" if training.resample_split else "")
     )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def caption(run: Run, seen: str, command: str) -> list[str]:

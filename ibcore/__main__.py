@@ -327,7 +327,8 @@ def _layers(options: argparse.Namespace) -> int:
             table = Store().curves(
                 run, estimator, values, view=view, only=ends, progress=lambda *_: bar.update()
             )
-            tables.append(compared(table).assign(channels=name))
+            moments = compared(table, int(run.epochs[0]), int(run.epochs[-1]))
+            tables.append(moments.assign(channels=name))
     pd.concat(tables).to_csv(options.out or sys.stdout, index=False)
     return 0
 

@@ -47,20 +47,20 @@ def definitions(run: Run, view: View) -> dict[str, View]:
     return {name: replace(view, channels=name) for name in names}
 
 
-def compared(plane: pd.DataFrame) -> pd.DataFrame:
-    """Every layer at the first and the last epoch of a plane: one row per layer and epoch.
+def compared(plane: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
+    """Every layer at two epochs of a plane, one row per layer and epoch that the plane has.
 
     Columns: layer, epoch, moment ("before" or "after"), and for I(X;T) and I(T;Y) the mean
     over replicates with `_low` and `_high`, all in bits: where the estimator has bounds,
     their means over replicates; else the mean -+ 2 standard errors over replicates, which
     for a single replicate is the mean itself. `bounded` says which.
     """
-    first, last = plane["epoch"].min(), plane["epoch"].max()
     parts = [
         _summary(plane[plane["epoch"] == epoch]).assign(epoch=epoch, moment=moment)
         for epoch, moment in ((first, "before"), (last, "after"))
+        if len(plane) and (plane["epoch"] == epoch).any()
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _summary(plane: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,8 @@ def statements(
 ) -> tuple[Statement, ...]:
     """The dissertation's three sentences, judged by the `compared` tables of both definitions.
 
-    `images` are the layers, from 1, whose activations are images; h_x is H(X) in bits.
+    The tables must have both moments. `images` are the layers, from 1, whose activations
+    are images; h_x is H(X) in bits.
 
     - maximum: holds where the lower end of I(X;T) is within half a bit of H(X) for all of
       them, before and after; fails where the upper end of one is farther away.

@@ -85,14 +85,18 @@ def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
 
 def _moments(shown: runs.Shown, estimator, name: str, view: View, table) -> pd.DataFrame:
     key = shown.run.content_key, repr(estimator), name, repr(view), len(table)
-    return analysis.of_moments(key, table)
+    return analysis.of_moments(key, table, *_ends(shown.run))
+
+
+def _ends(run: Run) -> tuple[int, int]:
+    return int(run.epochs[0]), int(run.epochs[-1])
 
 
 def _plane(shown: runs.Shown, estimator: Estimator, view: View) -> curves.Curves:
     run = shown.run
     if shown.origin == "live" and run.experiment.network.filters:
         return curves.Curves(pd.DataFrame(), False)
-    return curves.at_epochs(shown, estimator, view, [int(run.epochs[0]), int(run.epochs[-1])])
+    return curves.at_epochs(shown, estimator, view, _ends(run))
 
 
 def _with_definition(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

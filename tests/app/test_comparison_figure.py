@@ -36,7 +36,7 @@ def tables(shift=0.0):
         for layer, i_xt, i_ty in ((1, 8.0, 1.5), (2, 5.0, 0.4), (3, 5.0 - shift, 0.4 + epoch / 7))
     ]
     names = ["epoch", "layer", "replicate", "i_xt_lower", "i_xt_upper", "i_xt", "i_ty"]
-    return compared(pd.DataFrame(rows, columns=[*names, "i_ty_lower", "i_ty_upper"]))
+    return compared(pd.DataFrame(rows, columns=[*names, "i_ty_lower", "i_ty_upper"]), 0, 7)
 
 
 def figure(**changes):

@@ -45,7 +45,7 @@ def test_both_definitions_before_and_after_and_the_dissertations_statement(train
     assert not at.error
     drawn = tables(at)["planes"].set_index(["definition", "moment", "layer"])
     for name, view in definitions(run, VIEW).items():
-        expected = compared(information_plane(run, KDE(0.0735), **vars(view)))
+        expected = compared(information_plane(run, KDE(0.0735), **vars(view)), 0, 2)
         for row in expected.itertuples():
             mark = drawn.loc[(name, row.moment, row.layer)]
             for field in ("i_xt", "i_ty", "i_xt_low", "i_ty_high"):

@@ -198,6 +198,35 @@ def test_estimators_stand_trial_and_three_neurons_answer_their_sliders(server, o
     expect(page.get_by_text("tanh rises to 4.90, then falls")).to_be_visible()
 
 
+def test_a_click_on_a_layer_lights_it_up_in_planes_and_pictures(server, open_page):
+    page = idle(open_page(f"{server.url}/layers?est=kde"))
+    figure = page.locator(".st-key-layers-chart canvas")
+    expect(figure).to_be_visible()
+    expect(page.get_by_text("The prediction layer's I(T;Y) rises")).to_be_visible()
+    pictures = {"x": 300, "y": figure.bounding_box()["height"] - 105}
+
+    def colours():
+        """How many pixels in the upper half have a strong colour that hides what is below."""
+        return figure.evaluate(
+            """c => { const p = c.getContext('2d').getImageData(0, 0, c.width, c.height / 2).data;
+            let n = 0; for (let i = 0; i < p.length; i += 4)
+            n += p[i+3] > 200 && Math.max(p[i], p[i+1], p[i+2]) - Math.min(p[i], p[i+1], p[i+2]) > 90;
+            return n }"""
+        )
+
+    figure.hover(position={"x": 5, "y": 5})
+    page.wait_for_timeout(200)
+    all_lit = colours()
+    figure.click(position=pictures)
+    figure.hover(position={"x": 5, "y": 5})
+    page.wait_for_timeout(200)
+    assert colours() < all_lit / 2
+    figure.dblclick(position={"x": 5, "y": 5})
+    figure.hover(position={"x": 5, "y": 5})
+    page.wait_for_timeout(200)
+    assert colours() == all_lit
+
+
 def test_gradients_by_definition_protocol_and_layer(server, open_page):
     page = idle(open_page(server.url + "/gradients?preset=saxe-tanh"))
     drawn = page.locator(".st-key-gradient-phases-chart canvas")

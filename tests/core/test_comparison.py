@@ -23,12 +23,12 @@ def plane(before, after, width=0.0, replicates=1):
 
 
 def outcomes(concat, mean, images=(1,)):
-    found = statements(compared(concat), compared(mean), images, H_X)
+    found = statements(compared(concat, 0, 9), compared(mean, 0, 9), images, H_X)
     return {s.name: s.outcome for s in found}
 
 
 def test_the_first_and_the_last_epoch_are_compared_layer_by_layer():
-    table = compared(plane([(3.0, 1.0), (2.0, 0.5)], [(4.0, 1.5), (2.5, 2.0)], width=0.25))
+    table = compared(plane([(3.0, 1.0), (2.0, 0.5)], [(4.0, 1.5), (2.5, 2.0)], width=0.25), 0, 9)
     assert table[["moment", "layer", "epoch"]].to_numpy().tolist() == [
         ["before", 1, 0],
         ["before", 2, 0],
@@ -44,12 +44,12 @@ def test_without_bounds_the_ends_are_two_standard_errors_over_replicates():
     rows = plane([(3.0, 1.0)], [(4.0, 1.5)], replicates=4)
     rows = rows.drop(columns=[name for name in rows if name.endswith(("_lower", "_upper"))])
     rows["i_xt"] += np.tile([-0.3, -0.1, 0.1, 0.3], 3)
-    table = compared(rows)
+    table = compared(rows, 0, 9)
     error = np.std([-0.3, -0.1, 0.1, 0.3], ddof=1) / np.sqrt(4)
     assert table["i_xt_low"].tolist() == pytest.approx([3 - 2 * error, 4 - 2 * error])
     assert (table["i_ty_high"] == table["i_ty"]).all()
     assert not table["bounded"].any()
-    alone = compared(rows[rows["replicate"] == 0])
+    alone = compared(rows[rows["replicate"] == 0], 0, 9)
     assert (alone["i_xt_low"] == alone["i_xt_high"]).all()
 
 
@@ -87,10 +87,16 @@ def test_the_prediction_is_that_of_the_last_layer(after, width, outcome):
 
 def test_one_layer_against_it_outweighs_those_that_leave_it_open():
     concat = plane([(11.0, 3.0), (10.5, 3.0), (9.0, 2.0)], [(11.0, 3.0)] * 3, width=0.2)
-    maximum, *_ = statements(compared(concat), compared(concat), (1, 2, 3), H_X)
+    maximum, *_ = statements(compared(concat, 0, 9), compared(concat, 0, 9), (1, 2, 3), H_X)
     assert (maximum.outcome, maximum.layers, maximum.telling) == (FAILS, (1, 2, 3), (3,))
 
 
 def test_networks_without_images_have_the_last_sentence_only():
     concat = plane([(11.0, 3.0), (5.0, 1.0)], [(11.0, 3.0), (5.0, 2.0)])
     assert outcomes(concat, concat, images=()) == {"prediction": HOLDS}
+
+
+def test_an_epoch_that_is_not_estimated_yet_has_no_rows():
+    table = compared(plane([(3.0, 1.0)], [(4.0, 1.5)]), 0, 77)
+    assert table["moment"].tolist() == ["before"]
+    assert compared(pd.DataFrame(), 0, 9).empty
