@@ -209,8 +209,8 @@ def test_a_click_on_a_layer_lights_it_up_in_planes_and_pictures(server, open_pag
         """How many pixels in the upper half have a strong colour that hides what is below."""
         return figure.evaluate(
             """c => { const p = c.getContext('2d').getImageData(0, 0, c.width, c.height / 2).data;
-            let n = 0; for (let i = 0; i < p.length; i += 4)
-            n += p[i+3] > 200 && Math.max(p[i], p[i+1], p[i+2]) - Math.min(p[i], p[i+1], p[i+2]) > 90;
+            let n = 0; for (let i = 0; i < p.length; i += 4) { const rgb = p.slice(i, i + 3);
+            n += p[i + 3] > 200 && Math.max(...rgb) - Math.min(...rgb) > 90 }
             return n }"""
         )
 
