@@ -95,14 +95,18 @@ def often_saturated(table: pd.DataFrame) -> bool:
 
 
 def mean_rows(table: pd.DataFrame, settings: PlaneSettings, by: str | None = None) -> pd.DataFrame:
-    """One row per checkpoint, layer and, if given, value of `by`; `table` has the index `k`."""
+    """One row per checkpoint, layer and, if given, value of `by`; `table` has the index `k`.
+
+    Columns that the estimator does not fill are left out.
+    """
     extra = [by] if by else []
     means = mean_table(table, by=("k", "epoch", "layer", *extra))
     names = dict(enumerate(settings.layer_names, start=1))
     layer_names = [names[layer] for layer in means["layer"].tolist()]
     often = (2 * means["saturated"] > means["replicates"]).astype(int)
     means = means.assign(name=layer_names, tip=_tips(means, layer_names), saturated=often)
-    return means[[*extra, *MEAN_COLUMNS]].round(5)
+    # A browser takes its time over every cell, so a column without a number stays at home.
+    return means[[*extra, *MEAN_COLUMNS]].round(5).dropna(axis="columns", how="all")
 
 
 def _replicates(table: pd.DataFrame, settings: PlaneSettings) -> Rows:

@@ -80,25 +80,32 @@ def draw() -> bool:
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
     run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
-    look = Look(
-        settings,
-        plane_figure(found.table, analysis.of_history(run.content_key, run), settings),
-        what_am_i_looking_at(run, estimator, view, settings),
-    )
+    losses = analysis.of_history(run.content_key, run)
+    words = what_am_i_looking_at(run, estimator, view, settings)
     if shown.origin == "live" or not found.whole:
-        return look
+        return Look(settings, plane_figure(found.table, losses, settings), words)
     key = run.content_key, repr(estimator), repr(view)
     verdicts = analysis.of_plane(key, found.table)
     soft = run.dataset.p_y_given_x is not None
     most = run.dataset.i_xy if soft else settings.h_y
     laws = analysis.of_laws(key, found.table, settings.h_x, most)
     exact = exactness(run, estimator)
-    return replace(
-        look,
+    return Look(
+        settings,
+        _figure(key, settings, found.table, losses),
+        words,
         verdict=strip(verdicts, settings.layer_names, estimator.label, exact=exact == "exact"),
         signs=badges(laws, exact),
         help="  \n".join(reasons(laws, exact)),
     )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _figure(
+    identity: tuple, settings: PlaneSettings, _table: pd.DataFrame, _losses: pd.DataFrame
+) -> dict:
+    """The chart of a table that grows no more; `identity` names it."""
+    return plane_figure(_table, _losses, settings)
 
 
 def _show(

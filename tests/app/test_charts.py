@@ -89,6 +89,12 @@ def test_mean_table_leaves_out_what_the_estimator_does_not_give():
     np.testing.assert_allclose(means["i_xt"] - means["i_xt_lower"], 1)
 
 
+def test_a_page_is_not_sent_columns_without_a_number():
+    bounds = {"i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper"}
+    assert not bounds & set(plane(tables()[0])["datasets"]["means"][0])
+    assert bounds <= set(plane(tables(bounds=True)[0])["datasets"]["means"][0])
+
+
 def test_history_mean_is_long_in_the_split_and_has_no_test_without_a_test_set():
     _, history = tables(replicates=2)
     means = charts.history_mean(history)

@@ -1,6 +1,8 @@
 """The pages without a browser: what they say, and what wrong input does to them."""
 
+import gc
 import re
+import runpy
 from dataclasses import replace
 from urllib.parse import parse_qs
 
@@ -59,6 +61,14 @@ def shown(markdown):
 
 def texts(elements):
     return " ".join(shown(element.value) for element in elements)
+
+
+def test_the_server_does_not_search_its_libraries_for_garbage():
+    try:
+        runpy.run_path(str(ROOT / "app" / "main.py"))
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 100
+    finally:
+        gc.unfreeze()
 
 
 def test_the_first_screen_is_the_bundled_run():
