@@ -210,13 +210,14 @@ class Along:
         self._sums: list[list[Tensor]] = []
 
     def add(self, gradients: list[Tensor]) -> None:
-        """Take in the gradients of one step, (R, D_out, D_in) per layer."""
+        """Take in, and use up, the gradients of one step, (R, D_out, D_in) per layer."""
         self._n += 1
         if self._n == 1:
             self._sums = [[g.detach().clone(), g * 0, g * 0] for g in gradients]
             return
         for (first, sums, squares), g in zip(self._sums, gradients, strict=True):
-            step = g - first
+            # In place: memory for wide layers takes longer to get than to fill.
+            step = g.sub_(first)
             sums.add_(step)
             squares.addcmul_(step, step)
 

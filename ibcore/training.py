@@ -260,8 +260,9 @@ class Trainer:
         self._optimizer.zero_grad()
         # The sum over replicates leaves every replicate its own gradient.
         (losses.sum() / y.shape[1]).backward()
-        self._record_along(y.shape[1])
         self._optimizer.step()
+        # Last, since it uses the gradients up.
+        self._record_along(y.shape[1])
         self.step += 1
         if self.step % self.steps_per_epoch == 0:
             self._find_divergence()

@@ -36,6 +36,8 @@ _ROUNDING, _FRACTION_BITS = np.float32(1.5 * 2**23), np.int32(23)
 # A kernel below 2^-36 changes a sum over 4096 points, which is 1 or more, by less than
 # 6e-8; one below 2^-60 is lost in float32 next to the 1.
 _NEGLIGIBLE, _LEAST = np.float32(36.0), np.float32(-60.0)
+LOST = 40.0
+"""A kernel below 2^-LOST may be left out pair by pair: 10^5 of them are less than 1e-7."""
 # Given z_i, the tilted kernel of any other point has the mean 1 over the noise: one above
 # 2^100 has a probability below 2^-100, so no sum needs a shift to stay in float32.
 _MOST = np.float32(100.0)
@@ -133,6 +135,36 @@ def _least(squares):
     return np.int32(least).view(np.float32)
 
 
+@_compiled(_UNORDERED)
+def _squared_distance(p, q):
+    total = _ZERO
+    for d in range(p.size):
+        u = p[d] - q[d]
+        total += np.float32(u * u)
+    return total
+
+
+@_compiled(_ORDERED)
+def _measure_near(rows, first, start, beyond, squares):
+    """Make `squares` (B, W), which are no larger than d^2, d^2 itself up to `beyond`.
+
+    Those above it are put out of reach. They are of the points `first`, ... of `rows` (P, D)
+    from the points `start`, ....
+    """
+    # So many points at a time stay in the caches.
+    for stretch in range(0, squares.shape[1], WIDTH):
+        for i in range(squares.shape[0]):
+            bounds = squares[i, stretch : stretch + WIDTH]
+            if _least(bounds) > beyond:
+                bounds[:] = _FARTHEST
+                continue
+            for j in range(bounds.size):
+                if bounds[j] <= beyond:
+                    bounds[j] = _squared_distance(rows[first + i], rows[start + stretch + j])
+                else:
+                    bounds[j] = _FARTHEST
+
+
 @_compiled(_ORDERED)
 def _kernels(squares, rate, out):
     for j in range(out.size):
@@ -208,10 +240,13 @@ def _tile(tiles, k):
 
 
 @kept
-def add_pair_sums(pairs, tiles, chains, sums):
+def add_pair_sums(pairs, tiles, rows, beyond, chains, sums):
     """sums[rung, c, i] += sum_j weights[c, j] kernel_ij for pairs (a, b) of tiles, (n, 2).
 
     For i in tile a and j in tile b and, where a is not b, the other way round as well.
+    Where there are `rows` (P, D), these are the points, and the tiles hold shadows of them,
+    no farther from each other: points whose shadows are more than `beyond`, squared, apart
+    do not count.
     """
     starts, weights, classes, even = tiles.starts, tiles.weights, tiles.classes, tiles.even
     widest, n_chains = np.diff(starts).max(), chains.rates.size
@@ -231,6 +266,8 @@ def add_pair_sums(pairs, tiles, chains, sums):
             first = starts[a] + row
             last = first + _BLOCK
             _squared_distances(own, row, other, kernels[:width], squares.reshape((_BLOCK, width)))
+            if len(rows):
+                _measure_near(rows, first, starts[b], beyond, squares.reshape((_BLOCK, width)))
             nearest = _least(squares)
             for k in range(n_chains):
                 if nearest * chains.rates[k] > _NEGLIGIBLE:

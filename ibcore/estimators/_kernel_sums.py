@@ -11,7 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from ibcore.estimators._compiled import CHAIN, UNROLLED, WIDTH, Chains, Tiles, add_pair_sums
+from ibcore.estimators._compiled import (
+    CHAIN,
+    UNROLLED,
+    WIDTH,
+    Chains,
+    Tiles,
+    add_pair_sums,
+)
+from ibcore.estimators._shadows import beyond, shadows
 from ibcore.estimators._threads import n_threads, shared
 
 _WIDEST = 8 * WIDTH
@@ -27,8 +35,11 @@ def kernel_sums(
     (V,). Returns float64 (V, N, C), to about 1e-6 of values of 1 and more. Halving the
     variance squares the kernel: variances in ratio 2 share their exponentials.
     """
-    tiles, places = tiled(t, weights)
-    chains = _chains(variances)
+    chains, seen = _chains(variances), shadows(t)
+    tiles, places = tiled(t if seen is None else seen, weights)
+    rows, reach = np.empty((0, t.shape[1]), t.dtype), np.float32(0)
+    if seen is not None:
+        rows, reach = _in_rows(t, places, tiles.starts[-1]), beyond(seen, chains.rates[0])
     sums = np.zeros((len(variances), *tiles.weights.shape))
     n_tiles = len(tiles.classes)
     threads = min(n_threads() if threads is None else threads, (n_tiles + 1) // 2)
@@ -38,7 +49,7 @@ def kernel_sums(
     with shared(threads) as mapped:
         for pairs in rounds:
             parts = [np.ascontiguousarray(pairs[k::threads]) for k in range(threads)]
-            list(mapped(lambda part: add_pair_sums(part, tiles, chains, sums), parts))
+            list(mapped(lambda part: add_pair_sums(part, tiles, rows, reach, chains, sums), parts))
     return sums[:, :, places].transpose(0, 2, 1)
 
 
@@ -98,6 +109,13 @@ def _placed(t: np.ndarray, parts: list[np.ndarray], starts: np.ndarray) -> np.nd
         tile = points[n_units * first : n_units * last].reshape(n_units, last - first)
         tile[:, : len(part)] = in_fours(t[part]).T
     return points
+
+
+def _in_rows(t: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
+    """The points at their places among n, (n, D)."""
+    rows = np.zeros((n, t.shape[1]), t.dtype)
+    rows[places] = t
+    return rows
 
 
 def in_fours(t: np.ndarray) -> np.ndarray:

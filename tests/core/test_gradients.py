@@ -178,7 +178,7 @@ def test_gradients_met_along_an_epoch_are_those_of_all_at_once(n, shift, seed):
     g = shift + np.random.default_rng(seed).normal(size=(n, 2, 3, 4))
     along = Along()
     for step in g:
-        along.add([torch.from_numpy(step)])
+        along.add([torch.tensor(step)])
     mean, std = along.norms()
     for r in range(2):
         expected = gradient_stats(g[:, r].reshape(n, -1), np.ones(12))
