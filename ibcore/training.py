@@ -431,22 +431,31 @@ def estimated_seconds(experiment: Experiment, dataset: Dataset, device: str = "a
 
 
 class _Reporter:
-    """Tells the progress at a bounded rate, timing only the steps of this session."""
+    """Tells the progress at a bounded rate, timing only the steps of this session.
+
+    The first of them is left out: it prepares what the others find there, and may take as
+    long as hundreds.
+    """
 
     def __init__(self, trainer: Trainer, progress: Callable[[Progress], None] | None):
         self._trainer, self._progress = trainer, progress
-        self._started, self._first_step = time.monotonic(), trainer.step
+        self._started, self._first_step = None, trainer.step
         self._last = -math.inf
 
     def tick(self, now: bool = False) -> None:
         clock = time.monotonic()
+        if self._started is None:
+            self._started, self._first_step = clock, self._trainer.step
         if self._progress is None or (clock - self._last < 0.1 and not now):
             return
         self._last = clock
-        trainer, taken = self._trainer, self._trainer.step - self._first_step
-        left = (
-            (trainer.total_steps - trainer.step) / taken * (clock - self._started)
-            if taken
-            else None
-        )
+        trainer = self._trainer
+        left = self._seconds_left(clock)
         self._progress(Progress(trainer.step, trainer.total_steps, trainer.epoch, left))
+
+    def _seconds_left(self, clock: float) -> float | None:
+        step = self._trainer.step
+        rest, taken = self._trainer.total_steps - step, step - self._first_step
+        if rest == 0:
+            return 0.0
+        return rest / taken * (clock - self._started) if taken else None
