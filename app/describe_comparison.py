@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from describe import plain
 from ibcore.comparison import FAILS, HOLDS, UNTOLD, Statement
 
 _SIGNS = {HOLDS: "✓ holds", FAILS: "✗ does not hold", UNTOLD: "? cannot be told"}
@@ -31,7 +32,7 @@ _WHY = {
 def statement_lines(
     found: Sequence[Statement], concat: pd.DataFrame, mean: pd.DataFrame, names: Sequence[str]
 ) -> list[str]:
-    """Each sentence with its outcome, the reason and the numbers, as Markdown."""
+    """Each sentence with its outcome and the reason, the numbers below it, as Markdown."""
     tables = {"maximum": concat, "movement": mean, "prediction": concat}
     return [_line(statement, tables[statement.name], names) for statement in found]
 
@@ -40,7 +41,8 @@ def _line(statement: Statement, table: pd.DataFrame, names: Sequence[str]) -> st
     layers = ", ".join(f"layer {names[layer - 1]}" for layer in statement.telling)
     why = _WHY[statement.name, statement.outcome].format(layers=layers)
     numbers = _NUMBERS[statement.name](table, statement)
-    return f"{_SENTENCES[statement.name]}: **{_SIGNS[statement.outcome]}**; {why}. {numbers}"
+    sentence = f"{_SENTENCES[statement.name]}: **{_SIGNS[statement.outcome]}**; {why}."
+    return f"{sentence}  \n:small[:gray[{plain(numbers)}]]"
 
 
 def _shift(table: pd.DataFrame, layer: int, name: str) -> str:

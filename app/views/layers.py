@@ -178,7 +178,7 @@ def _findings(run: Run, tables: dict[str, pd.DataFrame], settings: PlaneSettings
     images = list(range(1, len(run.experiment.network.filters) + 1))
     names = layer_names(run.experiment, run.dataset.n_classes)
     lines = statement_lines(statements(concat, mean, images, settings.h_x), concat, mean, names)
-    st.markdown("\n".join(f"- {line}" for line in lines))
+    st.markdown("\n".join([_SAID if images else "", *(f"- {line}" for line in lines)]))
 
 
 def _explained(run: Run) -> None:
@@ -187,6 +187,7 @@ def _explained(run: Run) -> None:
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
+_SAID = "What a dissertation of 2019 said of convolutional networks, checked on this run:\n"
 _PLANES = (
     "Each mark is one layer before and after training, the mean over networks; a dotted line leads"
     " from where it was to where it is. Bars span the estimator's bounds; where it has none, ± 2"

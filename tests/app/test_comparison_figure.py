@@ -18,6 +18,8 @@ from charts.montage import MOST_CHANNELS, grey_scale, layout, montage
 from describe_comparison import input_lines, statement_lines
 from ibcore.comparison import HOLDS, compared, statements
 
+from .test_pages import shown
+
 NAMES = ("1: conv2k3 relu", "2: 4 relu", "3: 3 softmax")
 SETTINGS = PlaneSettings(h_x=8, h_y=1.5, n_samples=256, layer_names=NAMES, epochs=(0, 1, 7))
 SEEN = Seen(
@@ -142,7 +144,7 @@ def test_only_the_data_change_with_the_input_and_the_estimator():
 def test_the_sentences_carry_their_numbers():
     concat, mean = tables(), tables(1.0)
     found = statements(concat, mean, (1,), 8.0)
-    lines = statement_lines(found, concat, mean, NAMES)
+    lines = [shown(line) for line in statement_lines(found, concat, mean, NAMES)]
     assert len(lines) == 3
     assert "under **concat**: **✓ holds**" in lines[0]
     assert "I(X;T) 1: 8.00 [7.80, 8.00] → 8.00 [7.80, 8.00] bits" in lines[0]
