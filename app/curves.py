@@ -1,4 +1,8 @@
-"""The tables of the run on the screen: computed at once, by a worker, or known already."""
+"""The tables of the run on the screen: computed at once, by a worker, or known already.
+
+`plane`, `at_epochs` and `ladder` set a worker to what is missing; `at_hand` and
+`known_ladder` take what there is.
+"""
 
 import contextlib
 import time
@@ -15,15 +19,15 @@ from ibcore.estimators import Binning, Estimator, Gaussian, Quantised, to_dict
 from runs import Shown, store
 
 QUICK = (Binning, Gaussian, Quantised)
-"""Estimators that a page need not leave to a worker."""
+"""Estimators that a page need not leave to a worker where layers are not images."""
 
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
-"""How long one look may spend on estimates: at a run in training, at any other."""
+"""After how long a look begins no further checkpoint: at a run in training, at any other."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """A table, whether it covers all checkpoints, and the worker at the ladder.
+    """A table, whether it covers all checkpoints that were asked for, and the worker at it.
 
     `growing`: the next look goes on where this one stopped; `done`: the checkpoints
     that this look got through.
@@ -51,10 +55,14 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     if shown.origin == "live":
         return _in_time(shown.run, estimator, view, LIVE_SECONDS)
     curves = ladder(shown, estimator, view)
-    if not curves.whole and isinstance(estimator, QUICK):
+    if not curves.whole and _is_quick(shown.run, estimator):
         now = _in_time(shown.run, estimator, view, PAGE_SECONDS)
         return replace(now, job=curves.job)
     return replace(curves, table=_at_value(curves.table, estimator))
+
+
+def _is_quick(run: Run, estimator: Estimator) -> bool:
+    return isinstance(estimator, QUICK) and not run.experiment.network.filters
 
 
 def _at_value(table: pd.DataFrame, estimator: Estimator) -> pd.DataFrame:
@@ -78,13 +86,13 @@ def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection
         return _in_time(run, estimator, view, LIVE_SECONDS, only)
     with contextlib.suppress(LookupError):
         table = _kept_ladder(run, estimator, view, tuple(only))
-        return Curves(_at_value(table, estimator), True, done=len(only))
+        return Curves(_at_value(table, estimator), True)
     job = _request(shown, estimator, view, run.epochs[only].tolist())
-    if isinstance(estimator, QUICK):
+    if _is_quick(shown.run, estimator):
         return replace(_in_time(run, estimator, view, PAGE_SECONDS, only), job=job)
     values = estimator.default_ladder
-    table, done = store().known_curves(run, estimator, values, view=view, only=only)
-    return Curves(_at_value(table, estimator), False, job, done=done)
+    table, _ = store().known_curves(run, estimator, values, view=view, only=only)
+    return Curves(_at_value(table, estimator), False, job)
 
 
 def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
@@ -94,7 +102,7 @@ def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
     try:
         return Curves(_at_value(_kept_ladder(shown.run, estimator, view), estimator), True)
     except LookupError:
-        if isinstance(estimator, QUICK):
+        if _is_quick(shown.run, estimator):
             return _in_time(shown.run, estimator, view, PAGE_SECONDS)
     value = getattr(estimator, estimator.parameter)
     table, done = store().known_curves(shown.run, estimator, [value], view=view)

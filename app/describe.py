@@ -95,7 +95,7 @@ def versions(command: str) -> str:
 
 def view_words(run: Run, view: View) -> str:
     """The samples that are measured, and the channels where they are taken one by one."""
-    n, whole = run.n_samples(*view.rows), run.n_samples(view.samples)
+    n, whole = run.n_samples(*view.selection), run.n_samples(view.samples)
     many = f"all {whole:,}" if n == whole else f"{n:,} of the {whole:,}"
     kind = {"all": "", "train": " training", "test": " test"}[view.samples]
     noun = "images" if run.experiment.network.filters else "samples"

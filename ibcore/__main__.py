@@ -12,7 +12,7 @@ from typing import NoReturn
 import pandas as pd
 from tqdm import tqdm
 
-from ibcore.comparison import compared, definitions
+from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
@@ -104,11 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     sizes.set_defaults(command=_sizes)
 
     layers = commands.add_parser(
-        "layers", help="every layer before and after training, its channels joined both ways"
+        "layers", help="layers before and after training, channels joined both ways, as CSV"
     )
     layers.add_argument("run", type=Path, metavar="RUN.npz")
     layers.add_argument("--out", type=Path, metavar="FILE.csv")
-    _add_estimator(layers)
+    _add_estimator(layers, channels=False)
     layers.set_defaults(command=_layers)
 
     probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
@@ -139,8 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_estimator(parser: argparse.ArgumentParser, *, on_ladder: bool = False) -> None:
-    """Options of the estimator; the value of its parameter is none where it is on its ladder."""
+def _add_estimator(
+    parser: argparse.ArgumentParser, *, on_ladder: bool = False, channels: bool = True
+) -> None:
+    """Options of the estimator and its samples, for what a command leaves open.
+
+    On its ladder the estimator has no value of its parameter; `channels`: whether they are
+    joined one way only.
+    """
     group = parser.add_argument_group(
         "estimator",
         "What is not said is the preset's; without one quantised networks are counted on their"
@@ -166,12 +172,15 @@ def _add_estimator(parser: argparse.ArgumentParser, *, on_ladder: bool = False) 
     )
     group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO)
     group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="how many of them")
-    group.add_argument(
-        "--channels",
-        choices=CHANNELS,
-        default=View.channels,
-        help="of images: together as one vector, or the mean over them one by one",
-    )
+    if channels:
+        group.add_argument(
+            "--channels",
+            choices=CHANNELS,
+            default=View.channels,
+            help="of images: together as one vector, or the mean over them one by one",
+        )
+    else:
+        parser.set_defaults(channels=View.channels)
 
 
 def _estimator(options: argparse.Namespace, defaults: Sequence[Estimator]) -> Estimator:
@@ -320,7 +329,7 @@ def _layers(options: argparse.Namespace) -> int:
     run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     values, ends = [getattr(estimator, estimator.parameter)], [0, len(run.epochs) - 1]
-    views = definitions(run, _view(options, run))
+    views = by_channels(run, _view(options, run))
     tables = []
     with tqdm(total=2 * len(views), unit="checkpoint") as bar:
         for name, view in views.items():

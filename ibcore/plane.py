@@ -51,7 +51,7 @@ class View:
         _check_one_of("channels", self.channels, CHANNELS)
 
     @property
-    def rows(self) -> tuple[str, int | None]:
+    def selection(self) -> tuple[str, int | None]:
         """The samples as `Run.sample_index` and its like take them."""
         return self.samples, self.subset
 
@@ -368,7 +368,7 @@ def _joined(parts: Sequence[Information]) -> Information:
 def observed(run: Run, k: int, view: View) -> Observed:
     """What estimators see of checkpoint k."""
     sound, own_labels = run.sound(k), view.samples != "all"
-    y, inputs = run.labels(*view.rows), run.inputs(*view.rows)
+    y, inputs = run.labels(*view.selection), run.inputs(*view.selection)
     return Observed(
         run=run,
         k=k,
@@ -392,7 +392,7 @@ def sound_pieces(run: Run, k: int, *, view: View = View()) -> Iterator[Piece]:
         return piece
 
     # A loop would hold on to one piece while the next is computed.
-    return map(checked, run.pieces(k, *view.rows))
+    return map(checked, run.pieces(k, *view.selection))
 
 
 def checkpoint_curves(

@@ -305,10 +305,10 @@ _ALL = (
         KDE(DISSERTATION_VARIANCE),
         _DISSERTATION + ": its convolutional network, 99.25 % of the test images right.",
         "ReLU and softmax, Adadelta with rate 1.0, minibatches of 128, 12 epochs, no dropout, KDE"
-        f" with variance {DISSERTATION_VARIANCE:g}, on all feature maps joined (concat) and on"
-        " their mean (mean); Layers shows both. Ours: initial weights, 1 replicate, too few for a"
-        f" verdict; {_MEASURED}. Long: a quarter of an hour on two cores, an hour where they are"
-        " busy.",
+        f" with variance {DISSERTATION_VARIANCE:g}, of all feature maps joined (concat) and the"
+        " mean over single ones (mean); Layers shows both. Ours: initial weights, 1 replicate, too"
+        f" few for a verdict; {_MEASURED}. Long: a quarter of an hour on two cores, an hour where"
+        " they are busy.",
     ),
     Preset(
         "saxe-mnist-tanh",

@@ -298,7 +298,7 @@ class Run:
             yield Piece(number, np.arange(len(sound)), _samples_first(t)[sound])
 
     @torch.no_grad()
-    def responses(self, k: int, row: int, replicate: int = 0) -> list[np.ndarray]:
+    def activations_of(self, k: int, row: int, replicate: int = 0) -> list[np.ndarray]:
         """T_0 = X, T_1 .. T_L of one network at checkpoint k for one row of the data.
 
         Each in the shape of its layer, (D,) or (C, H, W). Raises FieldError for a row or a

@@ -48,7 +48,7 @@ def subsampled(
     those of `information_plane`. Raises FieldError for an n that is not there, ValueError
     where every replicate had diverged.
     """
-    n_samples = run.n_samples(*view.rows)
+    n_samples = run.n_samples(*view.selection)
     if not isinstance(n, numbers.Integral) or not 1 <= n <= n_samples:
         raise FieldError("n", n, f"a whole number from 1 to {n_samples}")
     if not run.sound(k).any():

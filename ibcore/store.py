@@ -380,7 +380,7 @@ class Store:
         view: View = View(),
     ) -> tuple[pd.DataFrame, int, int]:
         """The table of the sizes already done, their number, and that of all sizes."""
-        total = len(subsample_sizes(run.n_samples(*view.rows), estimator))
+        total = len(subsample_sizes(run.n_samples(*view.selection), estimator))
         if not self._limits_known(run, estimator, view):
             return pd.DataFrame(), 0, total
         tables = self._known(self._sizes(run, k, estimator, view))
@@ -395,7 +395,7 @@ class Store:
                 _digest(key, str(n)),
                 partial(subsampled, run, k, per_layer, n, view=view),
             )
-            for n in subsample_sizes(run.n_samples(*view.rows), estimator)
+            for n in subsample_sizes(run.n_samples(*view.selection), estimator)
         ]
 
     def tried(

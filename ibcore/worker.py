@@ -156,8 +156,8 @@ def _checkpoints(run: Run, epochs: list) -> list[int]:
 
 def _checkpoint(run: Run, name: str, epoch: object) -> int:
     recorded = run.epochs.tolist()
-    if epoch not in recorded:
-        raise FieldError(name, epoch, "recorded epochs of the run")
+    if isinstance(epoch, bool) or epoch not in recorded:
+        raise FieldError(name, epoch, "recorded ones: " + ", ".join(map(str, recorded)))
     return recorded.index(epoch)
 
 

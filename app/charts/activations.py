@@ -32,13 +32,15 @@ Shape = tuple[int, ...]
 class Seen:
     """T_0 = X, T_1 .. T_L for one input at two moments, (D,) or (C, H, W) each.
 
-    `headings` stand above the two columns, `words` beside the input, a line each.
+    `headings` stand above the two columns, `words` beside the input, a line each; `title`
+    names input and network for a caption.
     """
 
     before: Sequence[np.ndarray]
     after: Sequence[np.ndarray]
     headings: tuple[str, str]
     words: Sequence[str]
+    title: str = ""
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -116,7 +118,7 @@ def _tip(place: _Place, t: np.ndarray, moment: str, settings: PlaneSettings) -> 
 
 
 def _lines(place: _Place, seen: Seen, settings: PlaneSettings) -> list[dict]:
-    """Name, shape and the maxima that white stands for."""
+    """Name, shape and the values that white stands for."""
     name = settings.layer_names[place.layer - 1] if place.layer else "X, the input"
     # As a person reads it: 32 channels of 26 x 26.
     shape = " × ".join(f"{n:,}" for n in place.shape) + _part(place)

@@ -1,5 +1,6 @@
 """The information plane before training beside the one after it, a row for each definition."""
 
+import math
 from collections.abc import Mapping
 
 import altair as alt
@@ -48,17 +49,24 @@ def _with_start(table: pd.DataFrame) -> list[dict]:
         from_xt=table["layer"].map(before["i_xt"]), from_ty=table["layer"].map(before["i_ty"])
     )
     return [
-        {name: round(v, 5) if isinstance(v, float) else v for name, v in row.items()}
-        for row in starts.to_dict("records")
+        {name: _drawable(value) for name, value in row.items()} for row in starts.to_dict("records")
     ]
 
 
+def _drawable(value: object) -> object:
+    """Without needless digits, and None for an end that is not known."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 5) if math.isfinite(value) else None
+
+
 def _tip(row: dict, settings: PlaneSettings) -> str:
-    kind = "bounds" if row["bounded"] else "± 2 standard errors"
+    kind = "bounds" if row["bounded"] else "95 % interval"
     lines = [settings.layer_names[row["layer"] - 1], f"epoch {row['epoch']:,}, {row['definition']}"]
     for name, title in (("i_xt", "I(X;T)"), ("i_ty", "I(T;Y)")):
         low, high = row[f"{name}_low"], row[f"{name}_high"]
-        lines.append(f"{title} {row[name]:.3f} bits, {kind} {low:.3f} to {high:.3f}")
+        ends = "" if low is None else f", {kind} {low:.3f} to {high:.3f}"
+        lines.append(f"{title} {row[name]:.3f} bits{ends}")
     return "\n".join(lines)
 
 
@@ -127,6 +135,7 @@ def _path(base: alt.Chart, settings: PlaneSettings) -> alt.Chart:
 
 def _bars(base: alt.Chart, settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     shared = {"color": colour(settings), "opacity": lit()}
+    base = base.transform_filter("isValid(datum.i_xt_low)")
     rule = base.mark_rule(strokeWidth=1.6)
     cap = {"size": 8, "thickness": 1.6}
     ends = []

@@ -49,7 +49,11 @@ class Layout:
 
 
 def layout(shape: tuple[int, ...], width: float) -> Layout:
-    """The fewest columns with which a layer of that shape, (D,) or (C, H, W), is not too high."""
+    """The places of a layer of that shape, (D,) or (C, H, W), in that width and in `HIGHEST`.
+
+    There are as many columns as cells of the largest size fit, or more where these were too
+    high; cells that still are, of narrow images, become smaller.
+    """
     image = len(shape) == 3
     count = min(shape[0], MOST_CHANNELS) if image else shape[0]
     ratio = shape[1] / shape[2] if image else 1.0
@@ -57,7 +61,8 @@ def layout(shape: tuple[int, ...], width: float) -> Layout:
     columns = max(1, min(count, math.ceil(width / largest)))
     while columns < count and _height(count, columns, width, ratio) > HIGHEST[1 + image]:
         columns += 1
-    side = min(width / columns, largest)
+    rows = -(-count // columns)
+    side = min(width / columns, largest, HIGHEST[1 + image] / (rows * ratio))
     return Layout(count, columns, (side, side * ratio))
 
 
@@ -74,9 +79,9 @@ class Scale:
 
 
 def grey_scale(t: np.ndarray) -> Scale:
-    """White is the layer's maximum; black is 0, or minus the maximum where values are negative.
+    """White is the layer's largest absolute value; black is 0, or minus it where some are negative.
 
-    Then the maximum is that of the absolute values. A layer of zeros is black.
+    A layer of zeros is black.
     """
     most = float(np.abs(t).max())
     return Scale(-most if t.min() < 0 else 0.0, most)

@@ -185,8 +185,11 @@ def chosen_estimator() -> tuple[Estimator, str]:
         return Binning(settings["bins"]), wrong
 
 
-def estimator_bar(shown: Shown) -> Estimator:
-    """The controls of the estimator; the one they describe."""
+def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
+    """The controls of the estimator; the one they describe.
+
+    `channels`: whether the page lets the person choose how they are joined.
+    """
     state.keep(state.ESTIMATOR_DEFAULTS)
     settings = state.current()
     fixed = settings["est"] == "binning" and settings["limits"] == "fixed"
@@ -211,7 +214,7 @@ def estimator_bar(shown: Shown) -> Estimator:
     box = options.popover("Options", key="options", on_change="rerun", width="stretch")
     if box.open:
         with box:
-            _options(settings, shown)
+            _options(settings, shown, channels)
     state.hold(OPTIONS)
     estimator, wrong = chosen_estimator()
     if wrong:
@@ -219,10 +222,10 @@ def estimator_bar(shown: Shown) -> Estimator:
     return estimator
 
 
-def _options(settings: dict, shown: Shown) -> None:
+def _options(settings: dict, shown: Shown, channels: bool) -> None:
     """What is changed less often: the samples, a tuned noise, and what is done about bias."""
-    view_options(settings, shown.run)
-    if state.parameter_key(settings) == "var":
+    view_options(settings, shown.run, channels=channels)
+    if settings["est"] == "kde":
         _tuned(settings, shown.run)
     if settings["est"] != "binning":
         return
@@ -242,7 +245,7 @@ def _options(settings: dict, shown: Shown) -> None:
     )
 
 
-def view_options(settings: dict, run: Run) -> None:
+def view_options(settings: dict, run: Run, *, channels: bool = True) -> None:
     """Which samples, how many of them, and how the channels of images are joined."""
     st.selectbox(
         "Samples",
@@ -259,7 +262,7 @@ def view_options(settings: dict, run: Run) -> None:
         help="Automatic: 2,000 where the data have more than 5,000. They are chosen at random, with"
         " the classes in their shares, and always the same.",
     )
-    if run.experiment.network.filters:
+    if channels and run.experiment.network.filters:
         st.selectbox(
             "Channels",
             state.CHOICES["chan"],
@@ -286,9 +289,9 @@ def _tuned(settings: dict, run: Run) -> None:
 def settings_for(shown: Shown, estimator: Estimator, view: View, width: int) -> PlaneSettings:
     """The scales and names of the figures of this run."""
     dataset = shown.run.dataset
-    index = shown.run.sample_index(*view.rows)
+    index = shown.run.sample_index(*view.selection)
     rows = np.arange(len(dataset.x)) if index is None else np.atleast_2d(index)[0]
-    h_y = float(np.mean(label_entropy(shown.run.labels(*view.rows))))
+    h_y = float(np.mean(label_entropy(shown.run.labels(*view.selection))))
     epochs = shown.run.experiment.epochs
     start_at = st.session_state["start_at"]
     return PlaneSettings(

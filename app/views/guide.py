@@ -100,7 +100,8 @@ claim(
     "**Convolutions.** Taken as one vector the channels of a convolutional layer know every image,"
     " before training and after it; channel by channel they move (a dissertation of 2019 on MNIST)."
     " Both planes, with the bounds of the KDE, and what every layer answers to an image. MNIST is"
-    " downloaded when you ask for it; without it, small images:",
+    " downloaded when you ask for it; without it, small images: press Run there, it takes about a"
+    " minute.",
     "Convolutions on digits",
     "digits-relu",
     LAYERS,

@@ -14,9 +14,11 @@ import sidebar
 import state
 from charts import PlaneSettings, Seen, comparison_figure
 from describe import layer_names, plain, view_words
-from describe_comparison import input_lines, statement_lines
+from describe_claims import claim_lines
+from describe_input import input_lines
 from ibcore import FieldError, Run, View
-from ibcore.comparison import definitions, statements
+from ibcore.claims import claims
+from ibcore.comparison import by_channels
 from ibcore.estimators import Estimator
 from views.common import (
     Figure,
@@ -32,6 +34,8 @@ from views.sample_size import sample_size_box
 from views.tuning import tuning_box
 
 WIDTH = 980
+Planes = dict[str, pd.DataFrame]
+"""Tables of `ibcore.comparison.compared`, by the way to join channels."""
 
 
 def draw() -> bool:
@@ -40,42 +44,27 @@ def draw() -> bool:
     job = status(shown)
     state.keep(state.INPUT_DEFAULTS)
     busy = job is not None and job.active
-    estimator = estimator_bar(shown)
+    estimator = estimator_bar(shown, channels=False)
     try:
-        return _comparison(shown, estimator) or busy
+        view = replace(state.view(state.current(), shown.run), channels="concat")
+        return _comparison(shown, estimator, view) or busy
     except (ValueError, OSError) as error:
         st.error(plain(error))
         return busy
 
 
-def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
-    run, view = shown.run, state.view(state.current(), shown.run)
-    found = {name: _plane(shown, estimator, v) for name, v in definitions(run, view).items()}
-    for name, curve in found.items():
-        what = "All values of the slider" if curve.whole else f"Estimating {name}"
-        work_line(curve.job, what, name, complete=curve.whole)
-    tables = {name: _moments(shown, estimator, name, view, c.table) for name, c in found.items()}
-    if shown.origin == "live" and run.experiment.network.filters:
-        st.info("The planes are computed once the training has ended; the activations are there.")
-    elif any(table.empty for table in tables.values()):
-        st.info("The first estimates are on their way; the activations are there.")
-    beyond = beyond_limits(shown, estimator, view)
-    row, replicate = _input(run)
+def _comparison(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
+    run = shown.run
+    found = {name: _plane(shown, estimator, v) for name, v in by_channels(run, view).items()}
+    planes = {name: _moments(shown, estimator, view, name, c) for name, c in found.items()}
+    _progress(shown, found, planes)
     settings = settings_for(shown, estimator, view, WIDTH)
-    seen = _seen(shown, row, replicate)
-    figure = Figure(
-        "layers",
-        lambda theme: comparison_figure(tables, seen, replace(settings, theme=theme)),
-        _with_definition(tables),
-        f"{estimator.label}, {view_words(run, replace(view, channels='concat'))}, bars"
-        f" {_bars(tables)}; activations of network {replicate} for row {row} of the data, white is"
-        f" the layer's maximum; bits{beyond}",
-    )
-    _findings(run, tables, settings)
+    row, replicate = _input(run)
+    figure = _figure(shown, estimator, view, planes, _seen(run, row, replicate), settings)
+    _judged(run, planes, settings)
     with st.container(key="layers-chart"):
-        st.vega_lite_chart(
-            spec=figure.draw(sidebar.theme()), key="layers", theme=None, width="content"
-        )
+        spec = figure.draw(sidebar.theme())
+        st.vega_lite_chart(spec=spec, key="layers", theme=None, width="content")
     _explained(run)
     tuning_box(shown, estimator, view)
     exports(figure, run, commands.layers_command(run.experiment, estimator, view))
@@ -83,30 +72,62 @@ def _comparison(shown: runs.Shown, estimator: Estimator) -> bool:
     return sizing or any(curve.busy for curve in found.values())
 
 
-def _moments(shown: runs.Shown, estimator, name: str, view: View, table) -> pd.DataFrame:
-    key = shown.run.content_key, repr(estimator), name, repr(view), len(table)
-    return analysis.of_moments(key, table, *_ends(shown.run))
+def _spared(shown: runs.Shown) -> bool:
+    """Whether a training under way is spared the estimates, which take long with images."""
+    return shown.origin == "live" and bool(shown.run.experiment.network.filters)
+
+
+def _plane(shown: runs.Shown, estimator: Estimator, view: View) -> curves.Curves:
+    if _spared(shown):
+        return curves.Curves(pd.DataFrame(), False)
+    return curves.at_epochs(shown, estimator, view, _ends(shown.run))
+
+
+def _moments(shown: runs.Shown, estimator, view: View, name: str, curve: curves.Curves):
+    key = shown.run.content_key, repr(estimator), repr(view), name, len(curve.table)
+    return analysis.of_moments(key, curve.table, *_ends(shown.run))
 
 
 def _ends(run: Run) -> tuple[int, int]:
     return int(run.epochs[0]), int(run.epochs[-1])
 
 
-def _plane(shown: runs.Shown, estimator: Estimator, view: View) -> curves.Curves:
-    run = shown.run
-    if shown.origin == "live" and run.experiment.network.filters:
-        return curves.Curves(pd.DataFrame(), False)
-    return curves.at_epochs(shown, estimator, view, _ends(run))
+def _progress(shown: runs.Shown, found: dict[str, curves.Curves], planes: Planes) -> None:
+    for name, curve in found.items():
+        what = "All values of the slider" if curve.whole else f"Estimating {name}"
+        work_line(curve.job, what, name, complete=curve.whole)
+    if _spared(shown):
+        st.info("The planes are computed once the training has ended; the activations are there.")
+    elif any(table.empty for table in planes.values()):
+        st.info("The first estimates are on their way; the activations are there.")
 
 
-def _with_definition(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    parts = [table.assign(channels=name) for name, table in tables.items()]
-    return pd.concat(parts, ignore_index=True)
+def _figure(
+    shown: runs.Shown,
+    estimator: Estimator,
+    view: View,
+    planes: Planes,
+    seen: Seen,
+    settings: PlaneSettings,
+) -> Figure:
+    beyond = "" if _spared(shown) else beyond_limits(shown, estimator, view)
+    parts = [table.assign(channels=name) for name, table in planes.items()]
+    return Figure(
+        "layers",
+        lambda theme: comparison_figure(planes, seen, replace(settings, theme=theme)),
+        pd.concat(parts, ignore_index=True),
+        f"{estimator.label}, {view_words(shown.run, view)}; {_bars(planes)}. Activations for"
+        f" {seen.title}: white is the layer's largest absolute value; bits{beyond}",
+    )
 
 
-def _bars(tables: dict[str, pd.DataFrame]) -> str:
-    bounded = any(table["bounded"].any() for table in tables.values() if len(table))
-    return "from the lower to the upper bound" if bounded else "± 2 standard errors over replicates"
+def _bars(planes: Planes) -> str:
+    rows = [table for table in planes.values() if len(table)]
+    if any(table["bounded"].any() for table in rows):
+        return "bars from the lower to the upper bound"
+    if any(table["replicates"].max() > 1 for table in rows):
+        return "bars are 95 % intervals of the mean over replicates"
+    return "no bars: one replicate, and an estimator without bounds"
 
 
 def _input(run: Run) -> tuple[int, int]:
@@ -153,56 +174,66 @@ def _what(run: Run) -> str:
     return f"{kind}image" if run.dataset.x.ndim > 2 else f"{kind}input"
 
 
-def _seen(shown: runs.Shown, row: int, replicate: int) -> Seen:
-    run = shown.run
-    last = len(run.epochs) - 1
-    sound = [k for k in (0, last) if run.sound(k)[replicate]]
-    if len(sound) < 2:
-        raise ValueError(f"network {replicate} diverged: it has no activations to show")
-    before, after = run.responses(0, row, replicate), run.responses(last, row, replicate)
-    moment = "after training" if run.complete else "so far"
-    headings = (
-        f"before training: epoch {run.epochs[0]:,}",
-        f"{moment}: epoch {run.epochs[last]:,}",
+def _seen(run: Run, row: int, replicate: int) -> Seen:
+    """The network's activations for that row of the data at the ends of its training."""
+    sound = [k for k in range(len(run.epochs)) if run.sound(k)[replicate]]
+    if not sound:
+        raise ValueError(f"network {replicate} diverged at once: it has no activations to show")
+    first, last = sound[0], sound[-1]
+    before, after = (run.activations_of(k, row, replicate) for k in (first, last))
+    return Seen(
+        before,
+        after,
+        (f"before training: epoch {run.epochs[first]:,}", _last_moment(run, last)),
+        input_lines(run.dataset.y[row], before[-1], after[-1]),
+        f"row {row} of the data by network {replicate}",
     )
-    return Seen(before, after, headings, input_lines(run.dataset.y[row], before[-1], after[-1]))
 
 
-def _findings(run: Run, tables: dict[str, pd.DataFrame], settings: PlaneSettings) -> None:
-    """The dissertation's statement, checked on this run once both planes are there."""
-    if not run.complete or any(
-        set(t.get("moment", ())) != {"before", "after"} for t in tables.values()
-    ):
+def _last_moment(run: Run, last: int) -> str:
+    epoch = f"epoch {run.epochs[last]:,}"
+    if last < len(run.epochs) - 1:
+        return f"before it diverged: {epoch}"
+    return f"{'after training' if run.complete else 'so far'}: {epoch}"
+
+
+def _judged(run: Run, planes: Planes, settings: PlaneSettings) -> None:
+    """The dissertation's claims, once training and planes are complete."""
+    if not run.complete or not all(_has_both_moments(table) for table in planes.values()):
         return
-    concat, mean = tables["concat"], tables.get("mean", tables["concat"])
     images = list(range(1, len(run.experiment.network.filters) + 1))
     names = layer_names(run.experiment, run.dataset.n_classes)
-    lines = statement_lines(statements(concat, mean, images, settings.h_x), concat, mean, names)
+    lines = claim_lines(claims(planes, images, settings.h_x), planes, names)
     st.markdown("\n".join([_SAID if images else "", *(f"- {line}" for line in lines)]))
+
+
+def _has_both_moments(table: pd.DataFrame) -> bool:
+    return set(table.get("moment", ())) == {"before", "after"}
 
 
 def _explained(run: Run) -> None:
     with st.expander("What am I looking at?"):
-        lines = [_PLANES, *([_DEFINITIONS] if run.experiment.network.filters else []), _PICTURES]
+        lines = [_PLANES, *([_CHANNELS] if run.experiment.network.filters else []), _PICTURES]
         st.markdown("\n".join(f"- {line}" for line in lines))
 
 
-_SAID = "What a dissertation of 2019 said of convolutional networks, checked on this run:\n"
+_SAID = "What a dissertation of 2019 said of convolutional networks, judged on this run:\n"
 _PLANES = (
     "Each mark is one layer before and after training, the mean over networks; a dotted line leads"
-    " from where it was to where it is. Bars span the estimator's bounds; where it has none, ± 2"
-    " standard errors over networks. Where marks lie on each other, the layers behind are listed."
+    " from where it was to where it is. Bars span the estimator's bounds; where it has none, the"
+    " 95 % interval of the mean over networks. Where marks lie on each other, the layers behind"
+    " are listed: *= 2 3* beside the mark of layer 1."
 )
-_DEFINITIONS = (
+_CHANNELS = (
     "**concat** takes all channels of a layer as one vector, **mean** every channel by itself and"
-    " averages: a typical channel tells less than the layer. The three sentences above are what a"
-    " dissertation of 2019 found with both; the criteria are ours."
+    " averages their information: a typical channel tells less than the layer. Once both planes"
+    " are there, three claims of a dissertation of 2019 are judged; the criteria are ours."
 )
 _PICTURES = (
-    "Below: what the units of one network answer to the chosen input. White is the layer's maximum"
-    " for this input at that epoch, its value stands beside it; black is 0, or minus the maximum"
-    " where activations can be negative. Click a layer to light it up in all panels; double-click"
-    " to let go."
+    "Below: what the units of one network answer to the chosen input. White is the layer's largest"
+    " absolute value for this input at that epoch, which stands beside it; black is 0, or minus"
+    " that value where activations can be negative. Click a layer to light it up in all panels;"
+    " double-click to let go."
 )
 
 body(draw)

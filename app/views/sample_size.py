@@ -57,7 +57,7 @@ def _sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
 def _sizes_figure(shown: runs.Shown, estimator, view: View, table: pd.DataFrame, epoch) -> None:
     settings = settings_for(shown, estimator, view, WIDTH - 40)
     settings = replace(settings, title=f"epoch {epoch:,}")
-    whole = shown.run.experiment.task.name == "symmetric" and view.rows == ("all", None)
+    whole = shown.run.experiment.task.name == "symmetric" and view.selection == ("all", None)
     st.markdown(settled(growth(table), settings.layer_names, whole=whole))
     figure = Figure(
         "sample-size",

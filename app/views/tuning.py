@@ -10,6 +10,7 @@ from describe import plain
 from ibcore import Run, View
 from ibcore.estimators import (
     DISSERTATION_VARIANCE,
+    KDE,
     VARIANCE_LADDER,
     Estimator,
     label_bounds,
@@ -23,7 +24,7 @@ WIDTH = 700
 
 def tuning_box(shown: Shown, estimator: Estimator, view: View) -> None:
     """The KDE's bounds for a layer that is the label itself, over all variances."""
-    if estimator.parameter != "variance":
+    if not isinstance(estimator, KDE):
         return
     box = st.expander("Which noise? σ² tuned to H(Y)", key="tuning-box", on_change="rerun")
     if not box.open:
@@ -67,7 +68,7 @@ def tuned_button(run: Run, view: View) -> None:
 
 def _labels(run: Run, view: View) -> np.ndarray:
     """Those of the first network, where each has its own samples."""
-    labels = run.labels(*view.rows)
+    labels = run.labels(*view.selection)
     return labels if view.samples == "all" else labels[0]
 
 

@@ -71,11 +71,12 @@ def kept(function: Callable) -> Callable:
 
 
 class Tiles(NamedTuple):
-    """Points cut into T tiles; each is filled up with infinitely far points of weight 0.
+    """Points, or projections of them, cut into T tiles.
 
-    `points` holds (D, width) of one tile after the other, `starts` (T + 1,) where each
-    begins in `weights` (C, P). Outside `classes` (T, 2), from the first up to the last, all
-    weights of a tile are 0; where `even` (T,), all its points have the weights of its first.
+    Each is filled up with infinitely far points of weight 0. `points` holds (D, width) of
+    one tile after the other, `starts` (T + 1,) where each begins in `weights` (C, P).
+    Outside `classes` (T, 2), from the first up to the last, all weights of a tile are 0;
+    where `even` (T,), all its points have the weights of its first.
     """
 
     points: np.ndarray
@@ -145,8 +146,8 @@ def _squared_distance(p, q):
 
 
 @_compiled(_ORDERED)
-def _measure_near(rows, first, start, beyond, squares):
-    """Make `squares` (B, W), which are no larger than d^2, d^2 itself up to `beyond`.
+def _measure_near(rows, first, start, farthest, squares):
+    """Make `squares` (B, W), which are no larger than d^2, d^2 itself up to `farthest`.
 
     Those above it are put out of reach. They are of the points `first`, ... of `rows` (P, D)
     from the points `start`, ....
@@ -155,11 +156,11 @@ def _measure_near(rows, first, start, beyond, squares):
     for stretch in range(0, squares.shape[1], WIDTH):
         for i in range(squares.shape[0]):
             bounds = squares[i, stretch : stretch + WIDTH]
-            if _least(bounds) > beyond:
+            if _least(bounds) > farthest:
                 bounds[:] = _FARTHEST
                 continue
             for j in range(bounds.size):
-                if bounds[j] <= beyond:
+                if bounds[j] <= farthest:
                     bounds[j] = _squared_distance(rows[first + i], rows[start + stretch + j])
                 else:
                     bounds[j] = _FARTHEST
@@ -240,13 +241,12 @@ def _tile(tiles, k):
 
 
 @kept
-def add_pair_sums(pairs, tiles, rows, beyond, chains, sums):
+def add_pair_sums(pairs, tiles, whole, farthest, chains, sums):
     """sums[rung, c, i] += sum_j weights[c, j] kernel_ij for pairs (a, b) of tiles, (n, 2).
 
     For i in tile a and j in tile b and, where a is not b, the other way round as well.
-    Where there are `rows` (P, D), these are the points, and the tiles hold shadows of them,
-    no farther from each other: points whose shadows are more than `beyond`, squared, apart
-    do not count.
+    Where there are points `whole` (P, D), the tiles hold projections of these, no farther from
+    each other: points whose projections are more than `farthest`, squared, apart do not count.
     """
     starts, weights, classes, even = tiles.starts, tiles.weights, tiles.classes, tiles.even
     widest, n_chains = np.diff(starts).max(), chains.rates.size
@@ -266,8 +266,8 @@ def add_pair_sums(pairs, tiles, rows, beyond, chains, sums):
             first = starts[a] + row
             last = first + _BLOCK
             _squared_distances(own, row, other, kernels[:width], squares.reshape((_BLOCK, width)))
-            if len(rows):
-                _measure_near(rows, first, starts[b], beyond, squares.reshape((_BLOCK, width)))
+            if len(whole):
+                _measure_near(whole, first, starts[b], farthest, squares.reshape((_BLOCK, width)))
             nearest = _least(squares)
             for k in range(n_chains):
                 if nearest * chains.rates[k] > _NEGLIGIBLE:

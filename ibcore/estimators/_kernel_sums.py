@@ -19,7 +19,7 @@ from ibcore.estimators._compiled import (
     Tiles,
     add_pair_sums,
 )
-from ibcore.estimators._shadows import beyond, shadows
+from ibcore.estimators._projections import farthest_counted, projected
 from ibcore.estimators._threads import n_threads, shared
 
 _WIDEST = 8 * WIDTH
@@ -33,13 +33,15 @@ def kernel_sums(
 
     Points t (N, D), float32 or float64, and weights (N, C), not negative; falling variances
     (V,). Returns float64 (V, N, C), to about 1e-6 of values of 1 and more. Halving the
-    variance squares the kernel: variances in ratio 2 share their exponentials.
+    variance squares the kernel: variances in ratio 2 share their exponentials. Pairs of wide
+    layers are measured in all units only where their projections are near enough to count.
     """
-    chains, seen = _chains(variances), shadows(t)
-    tiles, places = tiled(t if seen is None else seen, weights)
-    rows, reach = np.empty((0, t.shape[1]), t.dtype), np.float32(0)
-    if seen is not None:
-        rows, reach = _in_rows(t, places, tiles.starts[-1]), beyond(seen, chains.rates[0])
+    chains, projections = _chains(variances), projected(t)
+    tiles, places = tiled(t if projections is None else projections, weights)
+    whole, farthest = np.empty((0, t.shape[1]), t.dtype), np.float32(0)
+    if projections is not None:
+        whole = _in_rows(t, places, tiles.starts[-1])
+        farthest = farthest_counted(projections, chains.rates[0])
     sums = np.zeros((len(variances), *tiles.weights.shape))
     n_tiles = len(tiles.classes)
     threads = min(n_threads() if threads is None else threads, (n_tiles + 1) // 2)
@@ -49,7 +51,7 @@ def kernel_sums(
     with shared(threads) as mapped:
         for pairs in rounds:
             parts = [np.ascontiguousarray(pairs[k::threads]) for k in range(threads)]
-            list(mapped(lambda part: add_pair_sums(part, tiles, rows, reach, chains, sums), parts))
+            list(mapped(lambda p: add_pair_sums(p, tiles, whole, farthest, chains, sums), parts))
     return sums[:, :, places].transpose(0, 2, 1)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ from PIL import Image
 import charts
 import export
 from charts import PlaneSettings, Seen, comparison_figure, tuning_figure
-from charts.montage import MOST_CHANNELS, grey_scale, layout, montage
-from describe_comparison import input_lines, statement_lines
-from ibcore.comparison import HOLDS, compared, statements
+from charts.montage import HIGHEST, MOST_CHANNELS, grey_scale, layout, montage
+from describe_claims import claim_lines
+from describe_input import input_lines
+from ibcore.claims import HOLDS, claims
+from ibcore.comparison import compared
 
 from .test_pages import shown
 
@@ -41,9 +44,9 @@ def tables(shift=0.0):
     return compared(pd.DataFrame(rows, columns=[*names, "i_ty_lower", "i_ty_upper"]), 0, 7)
 
 
-def figure(**changes):
-    planes = changes.pop("planes", {"concat": tables(), "mean": tables(1.0)})
-    return comparison_figure(planes, SEEN, SETTINGS)
+def figure(planes=None, seen=SEEN):
+    planes = {"concat": tables(), "mean": tables(1.0)} if planes is None else planes
+    return comparison_figure(planes, seen, SETTINGS)
 
 
 def pixels(address: str) -> np.ndarray:
@@ -95,7 +98,7 @@ def test_a_layer_of_any_shape_fits_the_width_and_leaves_nothing_out(shape):
     assert where.width <= 380 + 1e-9
     assert where.count == min(shape[0], MOST_CHANNELS if len(shape) == 3 else shape[0])
     assert (where.rows - 1) * where.columns < where.count <= where.rows * where.columns
-    assert where.height <= 140 or where.columns in (1, where.count) or where.rows == 1
+    assert where.height <= HIGHEST[1 + (len(shape) == 3)] + 1e-9
 
 
 def test_every_layer_has_two_pictures_and_the_input_one():
@@ -133,22 +136,34 @@ def test_planes_that_are_not_estimated_yet_are_empty():
     assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
 
 
+def test_ends_that_are_not_known_are_not_drawn():
+    columns = [n for n in tables() if n.endswith(("_low", "_high"))]
+    unknown = tables().assign(**dict.fromkeys(columns, np.nan), bounded=False)
+    rows = charts.plain(figure({"concat": unknown}))["datasets"]["planes"]
+    assert all(row["i_xt_low"] is None for row in rows)
+    assert rows[0]["tip"].splitlines()[2] == "I(X;T) 8.000 bits"
+    assert export.to_png(figure({"concat": unknown}), ["caption"]).startswith(b"\x89PNG")
+
+
 def test_only_the_data_change_with_the_input_and_the_estimator():
     def bare(spec):
         return {name: value for name, value in spec.items() if name != "datasets"}
 
-    other = comparison_figure({"concat": tables(2), "mean": tables()}, SEEN, SETTINGS)
+    seen = replace(SEEN, before=SEEN.after, words=("class 1",))
+    other = figure({"concat": tables(2), "mean": tables()}, seen)
+    assert other["datasets"] != figure()["datasets"]
     assert bare(other) == bare(figure())
 
 
 def test_the_sentences_carry_their_numbers():
     concat, mean = tables(), tables(1.0)
-    found = statements(concat, mean, (1,), 8.0)
-    lines = [shown(line) for line in statement_lines(found, concat, mean, NAMES)]
+    planes = {"concat": concat, "mean": mean}
+    found = claims(planes, (1,), 8.0)
+    lines = [shown(line) for line in claim_lines(found, planes, NAMES)]
     assert len(lines) == 3
     assert "under **concat**: **✓ holds**" in lines[0]
     assert "I(X;T) 1: 8.00 [7.80, 8.00] → 8.00 [7.80, 8.00] bits" in lines[0]
-    assert "layer 1: conv2k3 relu moved by less than 0.05 bits" in lines[1]
+    assert "layer 1: conv2k3 relu stays within 0.05 bits" in lines[1]
     assert found[2].outcome == HOLDS
     assert "I(T;Y) 3: 0.40 [0.10, 0.40] → 1.40 [1.10, 1.40] bits" in lines[2]
 

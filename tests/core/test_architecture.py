@@ -18,6 +18,7 @@ ORDER = (
     "plane",
     "checks",
     "comparison",
+    "claims",
     "sample_size",
     "phases",
     "theory",

@@ -405,12 +405,12 @@ def test_gradients_of_kernels_are_those_of_the_modules():
         probed(run, LossChangeProbe())
 
 
-def test_responses_are_the_activations_of_one_sample_in_their_shapes():
+def test_activations_of_are_those_of_one_sample_in_their_shapes():
     run = trained(small(replicates=2, epochs=2))
     row = int(run.sample_index("test")[1][3])
     for k in (0, len(run.epochs) - 1):
         whole = run.activations(k)
-        found = run.responses(k, row, 1)
+        found = run.activations_of(k, row, 1)
         assert [t.shape for t in found] == [
             (1, 8, 8),
             (4, 6, 6),
@@ -425,9 +425,9 @@ def test_responses_are_the_activations_of_one_sample_in_their_shapes():
 
 
 @pytest.mark.parametrize(("row", "replicate", "field"), [(1797, 0, "row"), (0, 2, "replicate")])
-def test_responses_name_what_is_not_there(row, replicate, field):
+def test_activations_of_name_what_is_not_there(row, replicate, field):
     run = trained(small(replicates=2, epochs=1, checkpoints=2))
     with pytest.raises(
         FieldError, match=rf"{field}: \d+ is not allowed; use a whole number from 0"
     ):
-        run.responses(0, row, replicate)
+        run.activations_of(0, row, replicate)

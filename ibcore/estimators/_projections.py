@@ -12,6 +12,7 @@ from ibcore.estimators._compiled import LOST, kept
 
 _MANY_UNITS = 128
 _AXES = 32
+# Any number: always the same axes.
 _SEED = 20110503
 _SOME_POINTS = 512
 # Rounding moves larger points too far.
@@ -19,12 +20,12 @@ _LARGEST = 1e15
 _ROUNDING = 1e-5
 
 
-def shadows(t: np.ndarray) -> np.ndarray | None:
+def projected(t: np.ndarray) -> np.ndarray | None:
     """Points t (N, D) less their centre, on orthonormal axes along which they spread: (N, 32).
 
-    The axes are those of a randomised range finder with one step of power iteration, for
-    some of the points (Halko, Martinsson & Tropp 2011, Finding structure with randomness,
-    algorithm 4.3). None for narrow layers, where they save nothing.
+    The axes are those of C Omega for a Gaussian Omega (D, 32), with C the covariance of some of
+    the points: the range finder of Halko, Martinsson & Tropp (2011), Finding structure with
+    randomness, algorithm 4.1, applied to C. None for narrow layers, where they save nothing.
     """
     if t.shape[1] < _MANY_UNITS or max(t.max(), -t.min()) > _LARGEST:
         return None
@@ -32,13 +33,13 @@ def shadows(t: np.ndarray) -> np.ndarray | None:
     start = np.random.default_rng(_SEED).standard_normal((t.shape[1], _AXES)).astype(t.dtype)
     some = np.ascontiguousarray(t[:: -(-len(t) // _SOME_POINTS)])
     spread = np.zeros_like(start)
-    _add_spread(some, centre, _projected(some, centre, start), spread)
-    return _projected(np.ascontiguousarray(t), centre, _orthonormal(spread))
+    _add_spread(some, centre, _along(some, centre, start), spread)
+    return _along(np.ascontiguousarray(t), centre, _orthonormal(spread))
 
 
-def beyond(shadow: np.ndarray, rate: float) -> np.float32:
-    """d^2 of shadows (N, 32) above which no kernel exp2(-rate d^2) of their points counts."""
-    farthest = float(np.sqrt(np.square(shadow, dtype=np.float64).sum(axis=1).max()))
+def farthest_counted(projections: np.ndarray, rate: float) -> np.float32:
+    """d^2 of projections (N, 32) above which no kernel exp2(-rate d^2) of their points counts."""
+    farthest = float(np.sqrt(np.square(projections, dtype=np.float64).sum(axis=1).max()))
     return np.float32((math.sqrt(LOST / rate) + _ROUNDING * farthest) ** 2)
 
 
@@ -57,7 +58,7 @@ def _orthonormal(vectors: np.ndarray) -> np.ndarray:
 
 # Compiled, since the threads of a BLAS would wait, busily, in the way of those of the kernels.
 @kept
-def _projected(t, centre, axes):
+def _along(t, centre, axes):
     """(t - centre) axes, (N, K)."""
     out = np.zeros((len(t), axes.shape[1]), t.dtype)
     for i in range(len(t)):
