@@ -45,13 +45,20 @@ class Curves:
         return self.growing or (self.job is not None and self.job.active)
 
 
+def spared(shown: Shown) -> bool:
+    """Whether a training under way is spared the estimates, which take long with images."""
+    return shown.origin == "live" and bool(shown.run.experiment.network.filters)
+
+
 def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     """The plane at one estimator, as far as it is computed.
 
     On a computed ladder nothing is estimated. Else what is quick is estimated at once,
     as far as a moment allows, while a worker computes the ladder; the rest is left to
-    the worker, whose checkpoints appear as they are done.
+    the worker, whose checkpoints appear as they are done. Empty where a training is spared.
     """
+    if spared(shown):
+        return Curves(pd.DataFrame(), False)
     if shown.origin == "live":
         return _in_time(shown.run, estimator, view, LIVE_SECONDS)
     curves = ladder(shown, estimator, view)
@@ -78,8 +85,10 @@ def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection
 
     A worker is set to what is missing of the estimator's whole ladder at them; what is
     quick is estimated at once beside it, as in `plane`. At a run in training, what a
-    moment allows.
+    moment allows, and nothing where it is spared.
     """
+    if spared(shown):
+        return Curves(pd.DataFrame(), False)
     run = shown.run
     only = [k for k, epoch in enumerate(run.epochs.tolist()) if epoch in epochs]
     if shown.origin == "live":

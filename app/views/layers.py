@@ -55,7 +55,10 @@ def draw() -> bool:
 
 def _comparison(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
     run = shown.run
-    found = {name: _plane(shown, estimator, v) for name, v in by_channels(run, view).items()}
+    found = {
+        name: curves.at_epochs(shown, estimator, v, _ends(run))
+        for name, v in by_channels(run, view).items()
+    }
     planes = {name: _moments(shown, estimator, view, name, c) for name, c in found.items()}
     _progress(shown, found, planes)
     settings = settings_for(shown, estimator, view, WIDTH)
@@ -72,17 +75,6 @@ def _comparison(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
     return sizing or any(curve.busy for curve in found.values())
 
 
-def _spared(shown: runs.Shown) -> bool:
-    """Whether a training under way is spared the estimates, which take long with images."""
-    return shown.origin == "live" and bool(shown.run.experiment.network.filters)
-
-
-def _plane(shown: runs.Shown, estimator: Estimator, view: View) -> curves.Curves:
-    if _spared(shown):
-        return curves.Curves(pd.DataFrame(), False)
-    return curves.at_epochs(shown, estimator, view, _ends(shown.run))
-
-
 def _moments(shown: runs.Shown, estimator, view: View, name: str, curve: curves.Curves):
     key = shown.run.content_key, repr(estimator), repr(view), name, len(curve.table)
     return analysis.of_moments(key, curve.table, *_ends(shown.run))
@@ -96,7 +88,7 @@ def _progress(shown: runs.Shown, found: dict[str, curves.Curves], planes: Planes
     for name, curve in found.items():
         what = "All values of the slider" if curve.whole else f"Estimating {name}"
         work_line(curve.job, what, name, complete=curve.whole)
-    if _spared(shown):
+    if curves.spared(shown):
         st.info("The planes are computed once the training has ended; the activations are there.")
     elif any(table.empty for table in planes.values()):
         st.info("The first estimates are on their way; the activations are there.")
@@ -110,7 +102,7 @@ def _figure(
     seen: Seen,
     settings: PlaneSettings,
 ) -> Figure:
-    beyond = "" if _spared(shown) else beyond_limits(shown, estimator, view)
+    beyond = "" if curves.spared(shown) else beyond_limits(shown, estimator, view)
     parts = [table.assign(channels=name) for name, table in planes.items()]
     return Figure(
         "layers",

@@ -70,7 +70,9 @@ def draw() -> bool:
         return job is not None and job.active
     what = "All values of the slider" if found.whole else "Estimating"
     work_line(found.job, what, complete=found.whole)
-    if look is None:
+    if curves.spared(shown):
+        st.info("Estimates of images take long: they begin once the training has ended.")
+    elif look is None:
         st.info("The first estimates are on their way.")
     else:
         _show(look, shown, estimator, view, found.table)
