@@ -22,6 +22,6 @@ page = st.navigation(
     ],
     position="top",
 )
-state.begin()
+state.begin(page.url_path)
 sidebar.draw()
 page.run()

@@ -111,6 +111,20 @@ def current() -> Shown:
     return Shown(*(before or _first()), experiment)
 
 
+def training(shown: Shown) -> jobs.Job | None:
+    """The running or last training of what the settings ask for."""
+    if shown.wanted is None:
+        return None
+    return jobs.registry().get(training_key(shown.wanted))
+
+
+def situation(shown: Shown) -> tuple:
+    """What a page says of the run: which one, where it is from, and whether it is wanted."""
+    job = training(shown)
+    active = job is not None and job.active
+    return shown.run.experiment.key, shown.origin, shown.is_wanted, shown.wanted is None, active
+
+
 def _first() -> tuple[Run, str]:
     return _bundled(PRESETS[state.FIRST_PRESET].experiment.key), "bundled"
 

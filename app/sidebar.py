@@ -89,11 +89,40 @@ def _form() -> None:
     if not wrong:
         experiment = state.experiment(settings)
         shapes = _shapes(experiment, wrong)
+    drawn = _drawn(settings, wrong)
+    state.appear("form", drawn)
     _run_buttons(None if wrong else experiment)
-    _data_fields(settings, wrong)
+    _data_fields(drawn, wrong)
     _network_fields(wrong, experiment, shapes)
-    _training_fields(settings, wrong)
+    _training_fields(drawn, wrong)
     state.write_link()
+    _refresh_page()
+
+
+def _refresh_page() -> None:
+    """Draw the page anew where what it said of the run is no longer true.
+
+    In a run of the whole page it has said nothing yet.
+    """
+    said = st.session_state.get("situation")
+    if said is not None and said != runs.situation(runs.current()):
+        st.rerun(scope="app")
+
+
+def _drawn(settings: dict, wrong: dict[str, Exception]) -> list[str]:
+    """The keys of the fields that have a place in the form as the settings are."""
+    task, missing = settings["task"], set()
+    if task not in FILE_TASKS:
+        missing.add("path")
+    if task != "symmetric":
+        missing.add("gamma")
+    if task in FIXED_SPLIT_TASKS and not wrong.keys() & {"train", "split"}:
+        missing |= {"train", "split"}
+    if settings["mode"] not in ("mini", "parallel"):
+        missing.add("batch")
+    if settings["opt"] != "momentum":
+        missing.add("mom")
+    return [key for key in state.BY_KEY if key not in missing]
 
 
 def _shapes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[Shape, ...] | None:
@@ -111,15 +140,14 @@ def _shapes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[Shape,
     return None
 
 
-def _data_fields(settings: dict, wrong: dict) -> None:
+def _data_fields(drawn: list[str], wrong: dict) -> None:
     _field("task", wrong)
     if "data" in wrong:
         fetching.draw(wrong["data"])
-    if settings["task"] in FILE_TASKS:
-        _field("path", wrong)
-    if settings["task"] == "symmetric":
-        _field("gamma", wrong)
-    if settings["task"] in FIXED_SPLIT_TASKS and not wrong.keys() & {"train", "split"}:
+    for key in ("path", "gamma"):
+        if key in drawn:
+            _field(key, wrong)
+    if "train" not in drawn:
         return
     left, right = st.columns(2)
     with left:
@@ -144,21 +172,13 @@ def _network_fields(
         _field("out", wrong)
 
 
-def _training_fields(settings: dict, wrong: dict) -> None:
-    left, right = st.columns(2)
-    with left:
-        _field("opt", wrong)
-        _field("mode", wrong)
-        _field("epochs", wrong)
-        _field("seed", wrong)
-    with right:
-        _field("lr", wrong)
-        if settings["mode"] in ("mini", "parallel"):
-            _field("batch", wrong)
-        _field("reps", wrong)
-        _field("ckpt", wrong)
-        if settings["opt"] == "momentum":
-            _field("mom", wrong)
+def _training_fields(drawn: list[str], wrong: dict) -> None:
+    columns = ("opt", "mode", "epochs", "seed"), ("lr", "batch", "reps", "ckpt", "mom")
+    for column, keys in zip(st.columns(2), columns, strict=True):
+        with column:
+            for key in keys:
+                if key in drawn:
+                    _field(key, wrong)
     _field("resample", wrong)
 
 
@@ -211,8 +231,10 @@ def _run_buttons(experiment: Experiment | None) -> None:
 
 def start(experiment: Experiment) -> None:
     """Train the experiment in a worker, or join the one at it."""
+    key = runs.training_key(experiment)
     request = {"job": "train", "experiment": runs.as_json(experiment)}
-    jobs.registry().start(runs.training_key(experiment), request)
+    jobs.registry().start(key, request)
+    st.session_state["started"] = key, experiment.training.epochs
 
 
 def _price(experiment: Experiment | None, active: bool, found) -> str:

@@ -344,7 +344,7 @@ def current() -> dict[str, object]:
     return {key: st.session_state.get(key, value) for key, value in known.items()}
 
 
-def begin() -> None:
+def begin(page: str) -> None:
     """First in every run of a page: let the URL and the preset fill the settings.
 
     A link that this session did not write itself (the first one, a link of the
@@ -359,6 +359,10 @@ def begin() -> None:
     elif current()["preset"] != state["adopted"]:
         _fill(current()["preset"])
         state["start_at"] = None
+    elif page != state["page"]:
+        # With its widgets the values of the page before are gone, and older ones come back.
+        state.update(state["kept"])
+    state["page"], state["situation"] = page, None
     # All of them: on another page the widget of a setting is another one, without its value.
     st.session_state.update(current())
     write_link()
@@ -383,6 +387,19 @@ def keep(keys: Iterable[str]) -> None:
     # would take back what a person has chosen while a slow run was under way.
     missing = [key for key in keys if key not in st.session_state]
     st.session_state.update({key: settings[key] for key in missing})
+
+
+def appear(place: str, keys: Iterable[str]) -> None:
+    """Before widgets are drawn: tell the browser the values of those that were not there before.
+
+    It has forgotten them, and without being told would send back empty ones. `place` names
+    the part of the page, which calls this in each of its runs.
+    """
+    drawn = st.session_state.get("drawn", {})
+    settings = current() | st.session_state.get("kept", {})
+    new = [key for key in keys if key not in drawn.get(place, ())]
+    st.session_state.update({key: settings[key] for key in new})
+    st.session_state["drawn"] = drawn | {place: tuple(keys)}
 
 
 def hold(keys: Iterable[str]) -> None:

@@ -63,18 +63,34 @@ def body(draw) -> None:
 def status(shown: Shown) -> jobs.Job | None:
     """Say where the run is from and how its training stands; its job, if there is one."""
     notes()
-    job = None
-    if shown.wanted is not None:
-        job = jobs.registry().get(runs.training_key(shown.wanted))
+    st.session_state["situation"] = runs.situation(shown)
+    job = runs.training(shown)
     _follow(job)
     if job is not None:
         _job_line(job, "Training", shown.wanted.training.epochs)
+    other = None if job is not None and job.active else _other_training()
     if not shown.is_wanted:
         _other_run(shown, job)
     elif not shown.run.complete and shown.origin != "live":
         _stopped(shown)
     _divergence(shown.run)
     st.caption(plain(f"{experiment_line(shown.run.experiment)} {ORIGINS[shown.origin]}"))
+    return other or job
+
+
+def _other_training() -> jobs.Job | None:
+    """The progress of what was started here before the settings changed, with a way to end it."""
+    key, epochs = st.session_state.get("started", (None, None))
+    job = jobs.registry().get(key)
+    if job is None or not job.active:
+        return None
+    text, button = st.columns([5, 1], vertical_alignment="center")
+    with text:
+        _job_line(job, "Training with the settings before", epochs)
+    word = "Cancelling" if job.cancelled else "Cancel"
+    if button.button(word, key="cancel_other", width="stretch", disabled=job.cancelled):
+        job.cancel()
+        st.rerun(scope="fragment")
     return job
 
 
