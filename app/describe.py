@@ -130,7 +130,7 @@ def what_am_i_looking_at(
     n_samples, h_x = settings.n_samples, settings.h_x
     distinct = math.isclose(h_x, math.log2(n_samples), abs_tol=1e-6)
     return [
-        f"Each point is one layer T at one epoch, the mean of {run.n_replicates} networks:"
+        f"Each point is one layer T at one epoch, {_of_networks(run.n_replicates)}:"
         " how many bits of T tell which input X came in, and how many tell its label Y."
         f" Measured on {view_words(run, view)}.",
         *([_CHANNEL_BY_CHANNEL] if view.channels == "mean" else []),
@@ -141,6 +141,10 @@ def what_am_i_looking_at(
         " decide, not the network.",
         _EXACT if exact else _AT_A_RESOLUTION,
     ]
+
+
+def _of_networks(n: int) -> str:
+    return "of one network" if n == 1 else f"the mean of {n} networks"
 
 
 _CHANNEL_BY_CHANNEL = (

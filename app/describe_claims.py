@@ -18,7 +18,8 @@ _UNTOLD = "for {layers} the bars before and after overlap, or there are none"
 _WHY = {
     ("maximum", HOLDS): f"all their bars are within {NEAR:g} bits of H(X), before and after. There"
     " these samples decide, not the network: with more of them the maximum is higher",
-    ("maximum", FAILS): f"{{layers}} lies more than {NEAR:g} bits below H(X)",
+    ("maximum", FAILS): f"{{layers}} lies more than {NEAR:g} bits below H(X), before training or"
+    " after it",
     ("maximum", UNTOLD): f"the bars of {{layers}} are not wholly within {NEAR:g} bits of H(X)",
     ("movement", HOLDS): "for each of them the bars before and after are apart",
     ("movement", FAILS): f"{{layers}} stays within {STILL:g} bits, with both ends of its bars",

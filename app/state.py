@@ -465,6 +465,9 @@ def read(key: str, text: str) -> object:
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
+        # Python reads the digits of any script.
+        if not (isinstance(default, str) or text.isascii()):
+            raise ValueError
         value = type(default)(text)
     except (ValueError, KeyError):
         kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(default)]

@@ -48,7 +48,8 @@ def claims(
     `_low` to `_high`, before and after:
 
     - maximum: holds where for all of them, at both moments, the interval of I(X;T) lies within
-      half a bit of H(X); fails where one lies wholly more than half a bit below.
+      half a bit of H(X), which must be more than one bit; fails where one lies wholly more than
+      half a bit below.
     - movement: holds where each of them moves, fails where one stays.
     - prediction: holds where the last layer moves up in I(T;Y), fails where it moves down or
       stays.
@@ -78,6 +79,9 @@ def _claim(name: str, by_layer: Mapping[int, str]) -> Claim:
 
 
 def _at_maximum(table: pd.DataFrame, layer: int, h_x: float) -> str:
+    if h_x <= 2 * NEAR:
+        # All of so short an axis is near its end.
+        return UNTOLD
     rows = table[table["layer"] == layer]
     if (rows["i_xt_high"] < h_x - NEAR).any():
         return FAILS

@@ -25,7 +25,7 @@ def compared(plane: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
     diverged in between moves nothing. Columns: layer, epoch, moment ("before" or "after"),
     replicates (their number), and for I(X;T) and I(T;Y) the mean with `_low` and `_high`, all
     in bits: where the estimator has bounds (`bounded`), their means over replicates; else
-    the ends of Student's 95 % interval for the mean, NaN for a single replicate.
+    the ends of Student's 95 % interval for the mean, not below 0, NaN for a single replicate.
     """
     moments = {"before": first, "after": last}
     tables = {name: plane[plane["epoch"] == e] for name, e in moments.items() if len(plane)}
@@ -50,6 +50,6 @@ def _summary(plane: pd.DataFrame) -> pd.DataFrame:
         else:
             n = layers[name].size()
             half = student.ppf((1 + CONFIDENCE) / 2, n - 1) * layers[name].sem(ddof=1)
-            ends = columns[name] - half, columns[name] + half
+            ends = (columns[name] - half).clip(lower=0), columns[name] + half
         columns[f"{name}_low"], columns[f"{name}_high"] = ends
     return pd.DataFrame(columns).reset_index().assign(bounded=bounded)

@@ -67,7 +67,8 @@ class FieldError(ValueError):
     """
 
     def __init__(self, field: str, value: object, allowed: str):
-        super().__init__(f"{field}: {_shown(value)} is not allowed; use {allowed}")
+        wrong = "is missing" if value is None else f"{_shown(value)} is not allowed"
+        super().__init__(f"{field}: {wrong}; use {allowed}")
         self.field, self.value, self.allowed = field, value, allowed
 
 

@@ -65,7 +65,7 @@ def parse(text: str) -> tuple[Part, ...]:
 
     Raises ValueError, saying in words what is allowed, for anything else.
     """
-    parts = tuple(_part(word.strip()) for word in text.split("-"))
+    parts = tuple(_part(word.strip()) for word in text.lower().split("-"))
     for before, part in zip((None, *parts), parts, strict=False):
         _check_order(before, part)
     _check_images_first(parts)
@@ -96,8 +96,8 @@ _SHAPES = {
     Drop: re.compile(r"drop(\d{0,3}\.?\d{1,4})", re.ASCII),
 }
 _ALLOWED = (
-    "layers joined by single dashes, such as 10-7-5-4-3 or conv32k3-pool2-drop0.25-128: numbers"
-    " of units, convCkK, poolP and dropP"
+    "a number of units, convCkK (C kernels of K x K), poolP or dropP in place of {!r}, joined by"
+    " single dashes, such as 10-7-5-4-3 or conv32k3-pool2-drop0.25-128"
 )
 
 
@@ -106,7 +106,7 @@ def _part(word: str) -> Part:
         found = shape.fullmatch(word)
         if found:
             return _CHECKED[kind](*found.groups())
-    raise ValueError(_ALLOWED)
+    raise ValueError(_ALLOWED.format(word))
 
 
 def _dense(units: str) -> Dense:

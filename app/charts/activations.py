@@ -221,6 +221,7 @@ def _bands(settings: PlaneSettings, width: int) -> alt.Chart:
             x2=alt.value(width),
             y=_pixels("y"),
             y2="y2:Q",
+            tooltip=alt.value(None),
             strokeOpacity=alt.StrokeOpacity(
                 condition={"test": "lit && indexof(lit, datum.layer) >= 0", "value": 1}, value=0
             ),

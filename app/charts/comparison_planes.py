@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from charts.layers import colour, fill, lit, shape
+from charts.layers import LIT, colour, fill, lit, shape
 from charts.plane import bits_x, bits_y, label, limits
 from charts.settings import PlaneSettings
 from charts.spec import layered, named
@@ -171,8 +171,9 @@ def _marks(base: alt.Chart, settings: PlaneSettings, at: dict, name: str) -> lis
 
 
 def _on_top() -> alt.Opacity:
-    """Numbers that another mark hides would shine through it."""
-    return alt.Opacity(condition={"test": "datum.covered", "value": 0}, value=1)
+    """The number of what stands out; else not of what is hidden, which would shine through."""
+    test = f"{LIT} ? indexof({LIT}, datum.layer) >= 0 : !datum.covered"
+    return alt.Opacity(condition={"test": test, "value": 1}, value=0)
 
 
 def _centre() -> alt.ExprRef:

@@ -14,8 +14,11 @@ MOST_CHANNELS = 256
 CELL_PIXELS = 8
 """A single unit becomes a square of so many pixels in the file."""
 
-FRAME = (128, 255)
-"""Grey, and not transparent as what lies outside."""
+FRAME = (74, 134, 190, 255)
+"""A blue, which is no value; what lies outside is transparent."""
+
+SMALLEST = 12
+"""Channels of fewer pixels are enlarged, or their frames would be as large as they are."""
 
 LARGEST_UNIT, LARGEST_IMAGE = 22, 84
 """The side of a unit and of a channel on the screen, in pixels, at most."""
@@ -94,9 +97,16 @@ def montage(t: np.ndarray, where: Layout) -> str:
     """
     cells = t if t.ndim == 3 else t[:, None, None]
     shades = _shades(cells[: where.count], grey_scale(t))
-    if t.ndim == 1 and where.count <= 64**2:
-        shades = shades.repeat(CELL_PIXELS, axis=1).repeat(CELL_PIXELS, axis=2)
+    enlarged = _enlarged(t.shape, where.count)
+    shades = shades.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
     return _address(_side_by_side(shades, where))
+
+
+def _enlarged(shape: tuple[int, ...], count: int) -> int:
+    """Pixels in the file for one of the layer."""
+    if len(shape) == 1:
+        return CELL_PIXELS if count <= 64**2 else 1
+    return -(-SMALLEST // min(shape[1:])) if min(shape[1:]) < SMALLEST else 1
 
 
 def _shades(cells: np.ndarray, scale: Scale) -> np.ndarray:
@@ -111,12 +121,13 @@ def _side_by_side(shades: np.ndarray, where: Layout) -> Image.Image:
     _, height, width = shades.shape
     frame = 1 if width > 1 else 0
     tall, wide = height + frame, width + frame
-    grid = np.zeros((where.rows * tall + frame, where.columns * wide + frame, 2), np.uint8)
+    grid = np.zeros((where.rows * tall + frame, where.columns * wide + frame, 4), np.uint8)
     for i, cell in enumerate(shades):
         y, x = i // where.columns * tall, i % where.columns * wide
         grid[y : y + tall + frame, x : x + wide + frame] = FRAME
-        grid[y + frame : y + tall, x + frame : x + wide, 0] = cell
-    return Image.fromarray(grid, "LA")
+        inner = grid[y + frame : y + tall, x + frame : x + wide]
+        inner[..., :3], inner[..., 3] = cell[..., None], 255
+    return Image.fromarray(grid, "RGBA")
 
 
 def _address(picture: Image.Image) -> str:

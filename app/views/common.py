@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ import runs
 import sidebar
 import state
 from charts import PlaneSettings
+from controls import number, select, slide
 from describe import caption, duration, experiment_line, layer_names, plain, view_words
 from families import FAMILIES, SLIDERS
 from ibcore import Binning, FieldError, Run, View
@@ -213,20 +214,15 @@ def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
         [1.6, 1.9, 1.1, 1.1, 3.2, 1.2] if fixed else [1.6, 1.9, 5.4, 1.2],
         vertical_alignment="bottom",
     )
-    kind.selectbox(
-        "Estimator",
-        state.CHOICES["est"],
-        key="est",
-        format_func=lambda name: FAMILIES[name].short,
-    )
-    if settings["est"] == "binning":
-        rule.selectbox("Limits", state.LIMIT_RULES, key="limits", format_func=RULES.get)
-    for edge, name, key in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
-        edge.number_input(name, key=key, format="%g")
     key = state.parameter_key(settings)
-    slider.select_slider(
-        SLIDERS[key], state.CHOICES[key], key=key, format_func=lambda value: f"{value:g}"
-    )
+    limits = ["limits"] if settings["est"] == "binning" else []
+    state.appear("bar", ["est", *limits, *(["low", "high"] if fixed else []), key])
+    select(kind, "Estimator", "est", format_func=lambda name: FAMILIES[name].short)
+    if limits:
+        select(rule, "Limits", "limits", format_func=RULES.get)
+    for edge, name, end in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
+        number(edge, name, end, format="%g")
+    slide(slider, SLIDERS[key], key, format_func=lambda value: f"{value:g}")
     box = options.popover("Options", key="options", on_change="rerun", width="stretch")
     if box.open:
         with box:
@@ -245,16 +241,17 @@ def _options(settings: dict, shown: Shown, channels: bool) -> None:
         _tuned(settings, shown.run)
     if settings["est"] != "binning":
         return
-    st.selectbox(
+    select(
+        st,
         "Correction of entropies",
-        state.CHOICES["corr"],
-        key="corr",
+        "corr",
         format_func={"none": "none", "miller-madow": "Miller-Madow"}.get,
         help="For inputs drawn from a larger population.",
     )
-    st.number_input(
+    number(
+        st,
         "Label shuffles to subtract",
-        key="null",
+        "null",
         step=10,
         format="%d",
         help="The mean I(T;Y) of so many shuffles of the labels is taken away from I(T;Y).",
@@ -263,26 +260,26 @@ def _options(settings: dict, shown: Shown, channels: bool) -> None:
 
 def view_options(settings: dict, run: Run, *, channels: bool = True) -> None:
     """Which samples, how many of them, and how the channels of images are joined."""
-    st.selectbox(
+    select(
+        st,
         "Samples",
-        state.CHOICES["samples"],
-        key="samples",
+        "samples",
         format_func=_sample_words,
         help="Automatic: all of them where the data have at most 5,000, else the test set.",
     )
-    st.selectbox(
+    select(
+        st,
         "Samples at most",
-        state.CHOICES["sub"],
-        key="sub",
+        "sub",
         format_func=_sample_words,
         help="Automatic: 2,000 where the data have more than 5,000. They are chosen at random, with"
         " the classes in their shares, and always the same.",
     )
     if channels and run.experiment.network.filters:
-        st.selectbox(
+        select(
+            st,
             "Channels",
-            state.CHOICES["chan"],
-            key="chan",
+            "chan",
             format_func=CHANNELS.get,
             help="Of convolutional and pooling layers: all channels as one vector, or the mean of"
             " what each of them tells by itself.",
@@ -323,6 +320,10 @@ def settings_for(shown: Shown, estimator: Estimator, view: View, width: int) -> 
     )
 
 
+SEEN_BEYOND = 200
+"""So many images tell whether limits cut activations off: the page waits for the answer."""
+
+
 def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "") -> str:
     """Say so where fixed limits cut activations off: it looks like compression.
 
@@ -332,11 +333,13 @@ def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "
     limits = getattr(estimator, "limits", None)
     if not isinstance(limits, tuple):
         return ""
+    few = f" of {SEEN_BEYOND} images" if shown.run.experiment.network.filters else ""
+    view = replace(view, subset=SEEN_BEYOND) if few else view
     share = _outside(shown.run.content_key, limits, repr(view), shown.run, view)
     if share.max() <= 0.01:
         return ""
     fact = (
-        f"{share.max():.0%} of the activations of layer {share.argmax() + 1} lie beyond the"
+        f"{share.max():.0%} of the activations{few} in layer {share.argmax() + 1} lie beyond the"
         " limits of the bins at the last epoch and share the outer bins"
     )
     st.warning(

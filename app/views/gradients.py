@@ -19,6 +19,7 @@ from charts import (
     loss_change_figure,
     weights_figure,
 )
+from controls import number, segments, select
 from describe import layer_names, plain, view_words
 from describe_phases import (
     DEFINITIONS,
@@ -128,22 +129,17 @@ def _controls(shown: runs.Shown) -> None:
     if state.current()["proto"] not in offered:
         st.session_state["proto"] = offered[0]
     left, right = st.columns([1.25, 1], vertical_alignment="bottom")
-    left.segmented_control(
-        "Gradients", offered, key="proto", required=True, format_func=PROTOCOLS.get
-    )
-    right.segmented_control(
-        "Compared", list(DEFINITIONS), key="def", required=True, format_func=DEFINITIONS.get
-    )
+    segments(left, "Gradients", "proto", offered, format_func=PROTOCOLS.get)
+    segments(right, "Compared", "def", list(DEFINITIONS), format_func=DEFINITIONS.get)
     protocol = state.current()["proto"]
     ratio, count, size, _ = st.columns([1.2, 1, 1.2, 1.6], vertical_alignment="bottom")
-    ratio.selectbox("Ratio", list(RATIOS), key="snr", format_func=RATIOS.get)
+    select(ratio, "Ratio", "snr", RATIOS, format_func=RATIOS.get)
     if protocol == "sampled":
-        count.number_input("Minibatches", key="nbatch", step=1, format="%d")
+        number(count, "Minibatches", "nbatch", step=1, format="%d")
     if protocol in ("epoch", "sampled"):
         own = "500" if protocol == "sampled" else "the training's own"
-        size.number_input(
-            "Minibatch size", key="vbatch", step=1, format="%d", help=f"0 stands for {own}."
-        )
+        zero = f"0 stands for {own}."
+        number(size, "Minibatch size", "vbatch", step=1, format="%d", help=zero)
 
 
 def _undefined(shown: runs.Shown, probe: GradientProbe) -> None:
@@ -249,7 +245,7 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
         layers = range(1, len(names) + 1)
         if state.current()["glayer"] not in layers:
             st.session_state["glayer"] = 1
-        st.selectbox("Layer", layers, key="glayer", format_func=lambda layer: names[layer - 1])
+        select(st, "Layer", "glayer", layers, format_func=lambda layer: names[layer - 1])
         layer = state.current()["glayer"]
         at_hand = _at_hand(shown, table)
         overlaid = _overlaid(at_hand, layer)
@@ -311,9 +307,7 @@ def _losses(shown: runs.Shown) -> bool:
             " foretells. Measured and predicted changes need not agree at any rate."
         )
     choice, _ = st.columns([1, 2])
-    choice.selectbox(
-        "Virtual rate", state.CHOICES["vrate"], key="vrate", format_func=lambda rate: f"{rate:g}"
-    )
+    select(choice, "Virtual rate", "vrate", format_func=lambda rate: f"{rate:g}")
     run, probe = shown.run, LossChangeProbe(state.current()["vrate"])
     found = _found(shown, probe)
     if found.table.empty:

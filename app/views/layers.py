@@ -13,6 +13,7 @@ import runs
 import sidebar
 import state
 from charts import PlaneSettings, Seen, comparison_figure
+from controls import number
 from describe import layer_names, plain, view_words
 from describe_claims import claim_lines
 from describe_input import input_lines
@@ -89,9 +90,11 @@ def _progress(shown: runs.Shown, found: dict[str, curves.Curves], planes: Planes
         what = "All values of the slider" if curve.whole else f"Estimating {name}"
         work_line(curve.job, what, name, complete=curve.whole)
     if curves.spared(shown):
-        st.info("The planes are computed once the training has ended; the activations are there.")
+        st.info(
+            "The planes are computed once the training has ended; the activations below follow it."
+        )
     elif any(table.empty for table in planes.values()):
-        st.info("The first estimates are on their way; the activations are there.")
+        st.info("The first estimates are on their way; the activations below are there already.")
 
 
 def _figure(
@@ -132,20 +135,22 @@ def _input(run: Run) -> tuple[int, int]:
         if settings[key] != there:
             st.session_state[key] = there
     image, network, _ = st.columns([1, 1, 3])
-    image.number_input(
+    number(
+        image,
         _what(run).capitalize(),
-        0,
-        len(rows) - 1,
-        key="img",
+        "img",
+        min_value=0,
+        max_value=len(rows) - 1,
         step=1,
         help=f"From 0 to {len(rows) - 1:,}: which {_what(run)} the activations below belong to.",
     )
     if run.n_replicates > 1:
-        network.number_input(
+        number(
+            network,
             "Network",
-            0,
-            run.n_replicates - 1,
-            key="net",
+            "net",
+            min_value=0,
+            max_value=run.n_replicates - 1,
             step=1,
             help="The replicate whose activations are shown; the planes are means over all.",
         )
@@ -218,7 +223,8 @@ _PLANES = (
 )
 _CHANNELS = (
     "**concat** takes all channels of a layer as one vector, **mean** every channel by itself and"
-    " averages their information: a typical channel tells less than the layer. Once both planes"
+    " averages their information: a typical channel tells less than the layer; dense layers are the"
+    " same under both. Once both planes"
     " are there, three claims of a dissertation of 2019 are judged; the criteria are ours."
 )
 _PICTURES = (

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 import commands
@@ -50,15 +49,17 @@ def _sizes(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
     found = sizes.table(shown, k, estimator, view)
     work_line(found.job, "Subsamples", "sizes")
     if len(found.table):
-        _sizes_figure(shown, estimator, view, found.table, epochs[k])
+        _sizes_figure(shown, estimator, view, found, epochs[k])
     return found.busy
 
 
-def _sizes_figure(shown: runs.Shown, estimator, view: View, table: pd.DataFrame, epoch) -> None:
+def _sizes_figure(shown: runs.Shown, estimator, view: View, found: sizes.Sizes, epoch) -> None:
+    table = found.table
     settings = settings_for(shown, estimator, view, WIDTH - 40)
     settings = replace(settings, title=f"epoch {epoch:,}")
     whole = shown.run.experiment.task.name == "symmetric" and view.selection == ("all", None)
-    st.markdown(settled(growth(table), settings.layer_names, whole=whole))
+    so_far = "" if found.whole else f"So far, up to N = {table['n'].max():,}: "
+    st.markdown(so_far + settled(growth(table), settings.layer_names, whole=whole))
     figure = Figure(
         "sample-size",
         lambda theme: sample_size_figure(table, replace(settings, theme=theme)),

@@ -15,6 +15,7 @@ from charts import (
     trial_figure,
     trial_map,
 )
+from controls import segments, select, slide
 from describe import duration, versions
 from describe_trials import (
     MEASURES,
@@ -91,11 +92,9 @@ def _cases() -> bool:
 def _controls() -> tuple[str, int, int]:
     titles = case_titles()
     case, n, count = st.columns([3.2, 2.4, 1.4], vertical_alignment="bottom")
-    case.selectbox("Case", state.CHOICES["case"], key="case", format_func=titles.get)
-    n.select_slider(
-        "Samples N", state.CHOICES["tn"], key="tn", format_func=lambda value: f"{value:,}"
-    )
-    count.select_slider("Seeds", state.CHOICES["tseeds"], key="tseeds")
+    select(case, "Case", "case", format_func=titles.get)
+    slide(n, "Samples N", "tn", format_func=lambda value: f"{value:,}")
+    slide(count, "Seeds", "tseeds")
     settings = state.current()
     return settings["case"], settings["tn"], settings["tseeds"]
 
@@ -152,7 +151,7 @@ def _every_case(n: int, count: int) -> bool:
     if found.table.empty:
         st.info("There is no answer yet.")
         return found.busy
-    st.segmented_control("In the cells", state.CHOICES["tshow"], key="tshow", required=True)
+    segments(st, "In the cells", "tshow", state.CHOICES["tshow"])
     shown = state.current()["tshow"]
     answers = _in_order(_named(summary(found.table)))
     figure = Figure(
@@ -211,13 +210,11 @@ def _neurons() -> bool:
 
 def _gains() -> None:
     measure, size, gain = st.columns([2.2, 1.8, 3], vertical_alignment="bottom")
-    measure.selectbox(
-        "Before I(X;T) is measured", state.CHOICES["cut"], key="cut", format_func=MEASURES.get
-    )
+    select(measure, "Before I(X;T) is measured", "cut", format_func=MEASURES.get)
     noisy = state.current()["cut"] == "noise"
     name, key = ("Noise variance σ²", "cutvar") if noisy else ("Number of bins n", "cutbins")
-    size.select_slider(name, state.CHOICES[key], key=key, format_func=_number)
-    gain.select_slider("Gain w", state.CHOICES["gain"], key="gain", format_func=_number)
+    slide(size, name, key, format_func=_number)
+    slide(gain, "Gain w", "gain", format_func=_number)
     settings = state.current()
     cut, n_bins, variance = settings["cut"], settings["cutbins"], settings["cutvar"]
     curves = _curves(cut, n_bins, variance)
@@ -256,8 +253,8 @@ def _exact(figure: Figure, call: str) -> None:
 
 def _squash() -> None:
     slope, size, _ = st.columns([3, 1.8, 2.2], vertical_alignment="bottom")
-    slope.select_slider("Slope a", state.CHOICES["slope"], key="slope", format_func=_number)
-    size.select_slider("Bins on [0, 1]", state.CHOICES["slopebins"], key="slopebins")
+    slide(slope, "Slope a", "slope", format_func=_number)
+    slide(size, "Bins on [0, 1]", "slopebins")
     a, n_bins = state.current()["slope"], state.current()["slopebins"]
     table = squashed(a, n_bins)
     known = bits(table)

@@ -86,7 +86,7 @@ def _button(tuned: float, key: str) -> None:
     )
     st.caption(
         f"Up to σ² = {tuned:.3g} both bounds of the KDE are within 1 % of H(Y) for a layer that is"
-        f" the label itself; {rung:g} is the next value below. (A dissertation of 2019 on"
+        f" the label itself; {rung:g} is the slider's next value below. (A dissertation of 2019 on"
         f" convolutional networks tuned to {DISSERTATION_VARIANCE:g} on MNIST: there the upper"
         " bound is exact to 0.00002 bits and the lower one 11 % too small.)"
     )

@@ -13,6 +13,7 @@ import runs
 import sidebar
 import state
 from charts import EpochSettings, VerdictPanel, verdict_figure
+from controls import number, select, several
 from describe import layer_names, plain, view_words
 from describe_verdicts import known, overall, summary
 from families import FAMILIES
@@ -63,19 +64,15 @@ def _controls(run: Run) -> None:
     binned = "binning" in settings["maps"]
     fixed = binned and settings["limits"] == "fixed"
     shown, versus, samples = st.columns([3.6, 2.2, 1.2], vertical_alignment="bottom")
-    shown.multiselect(
-        "Estimators", state.CHOICES["maps"], key="maps", format_func=lambda e: FAMILIES[e].short
-    )
-    versus.selectbox(
-        "Compared with", state.CHOICES["versus"], key="versus", format_func=_versus_title
-    )
+    several(shown, "Estimators", "maps", format_func=lambda e: FAMILIES[e].short)
+    select(versus, "Compared with", "versus", format_func=_versus_title)
     with samples.popover("Samples", width="stretch"):
         view_options(settings, run)
     rule, *edges, _ = st.columns([1.8, 1, 1, 3.2] if fixed else [1.8, 5.2])
     if binned:
-        rule.selectbox("Limits of the bins", state.LIMIT_RULES, key="limits", format_func=RULES.get)
+        select(rule, "Limits of the bins", "limits", format_func=RULES.get)
     for edge, name, key in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
-        edge.number_input(name, key=key, format="%g")
+        number(edge, name, key, format="%g")
 
 
 def _versus_title(name: str) -> str:

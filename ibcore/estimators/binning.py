@@ -261,7 +261,8 @@ def doubled_ranks(t: np.ndarray) -> np.ndarray:
 
     The number of values below, and below or equal, added up.
     """
-    ranks = np.empty(t.shape, dtype=np.int64)
+    # Half the memory of the counts, which fit as long as there are fewer than 2^30 rows.
+    ranks = np.empty(t.shape, dtype=np.int32)
     for d, unit in enumerate(t.T):
         _, kind, counts = np.unique(unit, return_inverse=True, return_counts=True)
         ranks[:, d] = (2 * np.cumsum(counts) - counts)[kind]
@@ -270,8 +271,13 @@ def doubled_ranks(t: np.ndarray) -> np.ndarray:
 
 def rank_keys(ranks: np.ndarray, n_bins: int) -> np.ndarray:
     """As `bin_keys`, for bins of equal counts and `doubled_ranks` (N, D)."""
-    cells = ranks * n_bins // (2 * len(ranks))
-    return _keys(cells.astype(np.uint64), [n_bins] * ranks.shape[1])
+    sizes = [n_bins] * ranks.shape[1]
+
+    def keys(rows: slice) -> np.ndarray:
+        cells = ranks[rows].astype(np.int64) * n_bins // (2 * len(ranks))
+        return _keys(cells.astype(np.uint64), sizes)
+
+    return np.concatenate([keys(rows) for rows in row_blocks(ranks)])
 
 
 def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> np.ndarray:

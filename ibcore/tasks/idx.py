@@ -102,9 +102,13 @@ def _roles(names: dict[str, object]) -> list[str]:
     if len(names) == 2 and len(train) == len(test) == 1:
         return train + test
     raise ValueError(
-        f"holds the sets {sorted(names)}; one set of NAME-images-idx3-ubyte and"
+        f"holds {_listed(names)}; one set of NAME-images-idx3-ubyte and"
         " NAME-labels-idx1-ubyte, or a train and a t10k set, is expected"
     )
+
+
+def _listed(names: dict[str, object]) -> str:
+    return "the sets " + ", ".join(sorted(names)) if names else "no such files"
 
 
 def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -50,20 +50,27 @@ def figure(planes=None, seen=SEEN):
 
 
 def pixels(address: str) -> np.ndarray:
-    """Grey and opacity of a picture, (H, W, 2)."""
+    """Grey, or the red of a frame, and opacity of a picture, (H, W, 2)."""
     start = "data:image/png;base64,"
     assert address.startswith(start)
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address[len(start) :]))))
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address[len(start) :]))))[..., [0, 3]]
 
 
 def test_white_is_the_maximum_and_black_is_zero():
-    t = np.arange(8.0).reshape(2, 2, 2)
+    t = np.arange(288.0).reshape(2, 12, 12)
     grey = pixels(montage(t, layout(t.shape, 200)))[..., 0]
-    shades = np.rint(255 * t / 7).astype(int)
-    # Two channels of 2 x 2 side by side, each in a frame of one pixel.
-    assert grey.shape == (4, 7)
-    assert grey[1:3, 1:3].tolist() == shades[0].tolist()
-    assert grey[1:3, 4:6].tolist() == shades[1].tolist()
+    shades = np.rint(255 * t / 287).astype(int)
+    # Two channels side by side, each in a frame of one pixel.
+    assert grey.shape == (14, 27)
+    assert grey[1:13, 1:13].tolist() == shades[0].tolist()
+    assert grey[1:13, 14:26].tolist() == shades[1].tolist()
+
+
+def test_small_channels_are_enlarged():
+    t = np.array([[[0.0, 1.0], [1.0, 0.0]]])
+    grey = pixels(montage(t, layout(t.shape, 200)))[..., 0]
+    assert grey.shape == (14, 14)
+    assert grey[1:13, 1:13].tolist() == (255 * t[0].repeat(6, 0).repeat(6, 1)).tolist()
 
 
 def test_black_is_minus_the_maximum_where_values_are_negative():

@@ -68,6 +68,13 @@ def test_a_mark_that_stays_while_its_other_end_moves_tells_nothing():
     assert outcome("prediction", concat) == UNTOLD
 
 
+def test_where_the_input_has_one_bit_everything_is_near_its_maximum():
+    concat = compared(plane([(0.0, 0.0)], [(0.0, 0.0)]), 0, 9)
+    tables = {"concat": concat, "mean": concat}
+    maximum, *_ = claims(tables, (1,), 1.0)
+    assert maximum.outcome == UNTOLD
+
+
 def test_one_network_without_bounds_tells_nothing():
     concat = without_bounds(plane([(11.0, 1.0)], [(3.0, 3.0)]))
     assert {claim.outcome for claim in judged(concat).values()} == {UNTOLD}

@@ -47,6 +47,12 @@ def test_without_bounds_the_ends_are_students_interval_over_replicates():
     assert not table["bounded"].any()
 
 
+def test_no_interval_ends_below_zero():
+    rows = without_bounds(plane([(0.1, 0.1)], [(0.2, 0.2)], replicates=2))
+    rows["i_xt"] += np.tile([-0.1, 0.1], 3)
+    assert compared(rows, 0, 9)["i_xt_low"].tolist() == [0.0, 0.0]
+
+
 def test_a_single_replicate_without_bounds_has_no_interval():
     table = compared(without_bounds(plane([(3.0, 1.0)], [(4.0, 1.5)])), 0, 9)
     assert table["i_xt"].tolist() == [3.0, 4.0]

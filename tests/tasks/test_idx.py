@@ -155,7 +155,7 @@ def test_sets_without_clear_roles_are_refused(tmp_path, refusal, names):
 
 def test_a_folder_without_sets_is_refused(tmp_path, refusal):
     (tmp_path / "images.png").write_bytes(b"")
-    assert "holds the sets []" in refusal(lambda: load(Task(name="idx", path=str(tmp_path))))
+    assert "holds no such files" in refusal(lambda: load(Task(name="idx", path=str(tmp_path))))
 
 
 def test_a_file_instead_of_a_folder_is_refused(tmp_path, refusal):
