@@ -248,7 +248,8 @@ def test_gradients_by_definition_protocol_and_layer(server, open_page):
     expect(page.locator(".st-key-loss-and-gradient-chart canvas")).to_be_visible()
     page.get_by_role("tab", name="Weights").click()
     expect(page.locator(".st-key-weights-chart canvas")).to_be_visible()
-    page.get_by_text("Export this figure").click()
+    weights = page.get_by_role("tabpanel", name="Weights")
+    weights.get_by_text("Export this figure").click()
     with page.expect_download() as download:
         button(page, "PDF").click()
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
