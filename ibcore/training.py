@@ -37,7 +37,9 @@ _GATHER_BYTES = 64_000_000
 _EVALUATION_BYTES = 256_000_000
 # Convolutions hold what they are given and what they give, and are quicker in the caches.
 _IMAGE_BYTES = 32_000_000
+# Activations, or their like in multiplications: a core does so many of these in its time.
 _WORTH_SHARING = 200_000
+_MULTIPLICATIONS = 256
 _MAX_RUN_BYTES = 4_000_000_000
 _MAX_STEP_BYTES = 8_000_000_000
 _DEVICE_TYPES = ("cpu", "cuda", "mps")
@@ -228,9 +230,14 @@ class Trainer:
 
     @property
     def work_per_step(self) -> int:
-        """Activations computed in one step: R times the batch times the units."""
+        """R times the batch times the units, or times a 256th of the weights where these are more.
+
+        Both are of one network. Products of wide layers take longer than their activations.
+        """
         batch = -(-self._train.shape[1] // self.steps_per_epoch)
-        return len(self._train) * batch * sum(self.ensemble.widths)
+        weights = sum(w[0].numel() for w in self.ensemble.weights)
+        per_sample = max(sum(self.ensemble.widths), weights // _MULTIPLICATIONS)
+        return len(self._train) * batch * per_sample
 
     def state(self) -> dict:
         """All that `restore` needs, as tensors and plain values."""

@@ -74,7 +74,9 @@ def test_the_bundled_run_is_there_as_its_source_drew_it():
     np.testing.assert_allclose(drawn.loc[3].to_numpy(), means.loc[3].to_numpy(), rtol=1e-3)
 
 
-def test_definition_and_protocol_change_the_picture_without_training():
+def test_definition_and_protocol_change_the_picture_without_training(monkeypatch):
+    # On a busy machine the first look would not get through all checkpoints.
+    monkeypatch.setattr(probing, "PAGE_SECONDS", 60.0)
     at = opened()
     drawn = [tables(at)["ratios"]["value"].to_numpy()]
     for key, value in (("def", "layer"), ("proto", "epoch"), ("snr", "squared")):
