@@ -35,8 +35,8 @@ from views.sample_size import sample_size_box
 from views.tuning import tuning_box
 
 WIDTH = 980
+# Tables of `ibcore.comparison.compared`, by the way to join channels.
 Planes = dict[str, pd.DataFrame]
-"""Tables of `ibcore.comparison.compared`, by the way to join channels."""
 
 
 def draw() -> bool:

@@ -1,5 +1,6 @@
 """The pages without a browser: what they say, and what wrong input does to them."""
 
+import ast
 import gc
 import re
 import runpy
@@ -69,6 +70,18 @@ def test_the_server_does_not_search_its_libraries_for_garbage():
         assert len(gc.get_objects()) < gc.get_freeze_count() / 100
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "app" / "views").glob("*.py")), ids=lambda p: p.stem
+)
+def test_no_words_stand_alone_in_a_page(path):
+    """Streamlit would show them to the reader."""
+    _, *body = ast.parse(path.read_text(encoding="utf-8")).body
+    alone = [node.value for node in body if isinstance(node, ast.Expr)]
+    pages = [value for value in alone if not isinstance(value, ast.Call)]
+    is_page = any(isinstance(value, ast.Call) for value in alone)
+    assert not (is_page and pages)
 
 
 def test_the_first_screen_is_the_bundled_run():
