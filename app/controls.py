@@ -13,27 +13,27 @@ import state
 def select(place, label: str, key: str, options: Iterable | None = None, **more: object) -> None:
     """A list of the setting's choices, or of these `options`."""
     offered = list(state.CHOICES[key] if options is None else options)
-    at = offered.index(state.current()[key])
+    at = offered.index(state.value(key))
     place.selectbox(label, offered, index=at, key=key, **more)
 
 
 def slide(place, label: str, key: str, **more: object) -> None:
     """A slider over the setting's choices."""
-    value = state.current()[key]
+    value = state.value(key)
     place.select_slider(label, state.CHOICES[key], value=value, key=key, **more)
 
 
 def number(place, label: str, key: str, **more: object) -> None:
     """A field for a number."""
-    place.number_input(label, value=state.current()[key], key=key, **more)
+    place.number_input(label, value=state.value(key), key=key, **more)
 
 
 def segments(place, label: str, key: str, options: Iterable, **more: object) -> None:
     """Buttons side by side, of which one is chosen."""
-    value = state.current()[key]
+    value = state.value(key)
     place.segmented_control(label, options, default=value, key=key, required=True, **more)
 
 
 def several(place, label: str, key: str, **more: object) -> None:
     """A list of the setting's choices, any number of which are chosen."""
-    place.multiselect(label, state.CHOICES[key], default=state.current()[key], key=key, **more)
+    place.multiselect(label, state.CHOICES[key], default=state.value(key), key=key, **more)

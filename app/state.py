@@ -10,6 +10,7 @@ browser: the checkpoint where the epoch slider stands.
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -208,6 +209,11 @@ CHOICES |= {setting.key: setting.choices for setting in SETTINGS if setting.choi
 
 def defaults() -> dict[str, object]:
     """What every setting is where the URL does not say."""
+    return dict(_defaults())
+
+
+@cache
+def _defaults() -> dict[str, object]:
     return {"preset": FIRST_PRESET} | of_preset(PRESETS[FIRST_PRESET])
 
 
@@ -342,6 +348,13 @@ def current() -> dict[str, object]:
     kept = st.session_state.get("kept", {})
     known = defaults() | kept
     return {key: st.session_state.get(key, value) for key, value in known.items()}
+
+
+def value(key: str) -> object:
+    """One of the settings of `current`."""
+    if key in st.session_state:
+        return st.session_state[key]
+    return st.session_state.get("kept", {}).get(key, _defaults()[key])
 
 
 def begin(page: str) -> None:
