@@ -195,9 +195,8 @@ def plain(dataset: Dataset, samples: str, every: int) -> dict[str, np.ndarray]:
 def test_from_run_to_plane(replicates, samples, least):
     """Runs alternate; the twin trains its networks in turn, so that one is timed for all.
 
-    Training is the same products of large matrices on both sides, and ours leaves the second
-    core to the estimates. Of 2,000 images training is most of the work, and all that can be won
-    is the plane; of 10,000 the plane is most of it.
+    Training is the same products of large matrices on both sides. Of 2,000 images it is most of
+    the work, and all that can be won is the plane; of 10,000 the plane is most of it.
     """
     whole, pairs = experiment(replicates), []
     dataset = load(whole.task)
