@@ -7,10 +7,10 @@ import altair as alt
 import pandas as pd
 
 from charts.layers import LIT, colour, fill, lit, shape
-from charts.plane import bits_x, bits_y, label, limits
+from charts.plane import bits_x, bits_y, centre, label, limits
 from charts.settings import PlaneSettings
 from charts.spec import layered, named
-from charts.theme import SHAPES, THEMES
+from charts.theme import THEMES
 
 MOMENTS = ("before", "after")
 HEIGHTS = {1: 300, 2: 230}
@@ -165,7 +165,7 @@ def _marks(base: alt.Chart, settings: PlaneSettings, at: dict, name: str) -> lis
         tooltip="tip:N",
     )
     digit = {"fontSize": 10, "fontWeight": "bold", "color": look.background}
-    number = base.mark_text(dy=_centre(), **digit)
+    number = base.mark_text(dy=centre(), **digit)
     numbers = number.encode(**at, text="layer:N", opacity=_on_top(), order=order)
     return [mark.properties(name=name), numbers]
 
@@ -174,12 +174,6 @@ def _on_top() -> alt.Opacity:
     """The number of what stands out; else not of what is hidden, which would shine through."""
     test = f"{LIT} ? indexof({LIT}, datum.layer) >= 0 : !datum.covered"
     return alt.Opacity(condition={"test": test, "value": 1}, value=0)
-
-
-def _centre() -> alt.ExprRef:
-    """The middle of a triangle is not the middle of its box."""
-    down = [{"triangle-up": 3, "triangle-down": -2}.get(name, 0) for name in SHAPES]
-    return alt.ExprRef(expr=f"{down}[(datum.layer - 1) % {len(down)}]")
 
 
 def _hidden(base: alt.Chart, settings: PlaneSettings, at: dict) -> alt.Chart:

@@ -158,7 +158,7 @@ def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
         tooltip=tooltips(),
     )
     digit = {"fontSize": 10, "fontWeight": "bold", "color": look.background}
-    number = base.mark_text(dy=_centre(), **digit).encode(**at, text="layer:N", opacity=lit())
+    number = base.mark_text(dy=centre(), **digit).encode(**at, text="layer:N", opacity=lit())
     return [
         chart.transform_filter(f"datum.layer == {layer}")
         for layer in range(settings.n_layers, 0, -1)
@@ -166,7 +166,7 @@ def _current(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     ]
 
 
-def _centre() -> alt.ExprRef:
+def centre() -> alt.ExprRef:
     """The middle of a triangle is not the middle of its box."""
     down = [{"triangle-up": 3, "triangle-down": -2}.get(name, 0) for name in SHAPES]
     return alt.ExprRef(expr=f"{down}[(datum.layer - 1) % {len(down)}]")
