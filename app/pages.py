@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+import session
 import sidebar
-import state
 
 st.set_page_config("Information bottleneck explorer", layout="wide")
 st.html(
-    "<style>.stMainBlockContainer {padding: 3.5rem 2rem 2rem}"
+    "<style>.stMainBlockContainer {padding: 4rem 2rem 2rem}"
     "#vg-tooltip-element {white-space: pre-line}</style>"
 )
 page = st.navigation(
@@ -22,6 +22,6 @@ page = st.navigation(
     ],
     position="top",
 )
-state.begin(page.url_path)
+session.begin()
 sidebar.draw()
 page.run()

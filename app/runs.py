@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 import jobs
+import session
 import state
 from ibcore import Experiment, FieldError, Run, Store, load
 from ibcore.presets import PRESETS
@@ -97,7 +98,7 @@ def current() -> Shown:
     Where there is none yet, the one that was on the screen before, at first the
     bundled one.
     """
-    experiment = wanted(state.current())
+    experiment = wanted(session.current())
     opened = st.session_state.get("opened")
     if opened is not None and experiment is not None and opened.experiment == experiment:
         st.session_state["last"] = opened

@@ -8,8 +8,10 @@ import streamlit as st
 import fetching
 import jobs
 import runs
+import session
 import state
 from charts import network_drawing
+from controls import flag, number, select, text
 from describe import duration, plain
 from describe_network import drawn_layers
 from ibcore import Experiment, FieldError, MissingData, Run
@@ -64,14 +66,14 @@ LARGE = 20_000_000
 def draw() -> None:
     """The whole sidebar."""
     with st.sidebar:
-        st.selectbox(
+        select(
+            st,
             "Preset",
-            list(PRESETS),
-            key="preset",
+            "preset",
             format_func=lambda name: PRESETS[name].title,
             help="A published experiment. It fills the fields below and chooses the estimator.",
         )
-        preset = PRESETS[state.current()["preset"]]
+        preset = PRESETS[session.value("preset")]
         with st.expander("Source and differences"):
             st.caption(preset.source)
             st.caption(preset.note)
@@ -82,20 +84,18 @@ def draw() -> None:
 @st.fragment
 def _form() -> None:
     """The fields, checked as they change."""
-    state.keep(state.BY_KEY)
-    settings = state.current()
+    settings = session.current()
     wrong = state.mistakes(settings)
     experiment, shapes = None, None
     if not wrong:
         experiment = state.experiment(settings)
         shapes = _shapes(experiment, wrong)
     drawn = _drawn(settings, wrong)
-    state.appear("form", drawn)
     _run_buttons(None if wrong else experiment)
     _data_fields(drawn, wrong)
     _network_fields(wrong, experiment, shapes)
     _training_fields(drawn, wrong)
-    state.write_link()
+    session.write_link()
     _refresh_page()
 
 
@@ -186,13 +186,13 @@ def _field(key: str, wrong: dict[str, Exception]) -> None:
     """One widget, and what is wrong with it below it."""
     setting, label, hint = state.BY_KEY[key], LABELS[key], HELP.get(key)
     if setting.choices:
-        st.selectbox(label, setting.choices, key=key, help=hint, format_func=_choice_words)
+        select(st, label, key, help=hint, format_func=_choice_words)
     elif setting.kind == "flag":
-        st.checkbox(label, key=key, help=hint)
+        flag(st, label, key, help=hint)
     elif setting.kind == "whole":
-        st.number_input(label, key=key, step=1, format="%d", help=hint)
+        number(st, label, key, step=1, format="%d", help=hint)
     else:
-        st.text_input(label, key=key, help=hint)
+        text(st, label, key, help=hint)
     if key in wrong:
         st.markdown(f":red[{plain(wrong[key])}]")
 

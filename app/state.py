@@ -1,19 +1,14 @@
-"""Widgets, the URL and what they mean: an Experiment and an Estimator.
+"""The settings: their keys, defaults and choices, and what they mean.
 
-Every setting has one key, which is the widget's key and the URL's parameter. The
-URL holds the preset and what differs from it. It is read and written here and
-not by the widgets, because a value that is not allowed must be named, and a
-preset must fill what the link leaves open. One parameter, `at`, belongs to the
-browser: the checkpoint where the epoch slider stands.
+Every setting has one key, which is the widget's key and the URL's parameter. Here
+a mapping from keys to values becomes an Experiment, an Estimator, a View or a
+GradientProbe and back, and a value becomes text and back. What the settings are at
+the moment is in `session.py`.
 """
 
-import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-
-import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from families import FAMILIES
 from ibcore import (
@@ -37,12 +32,12 @@ from ibcore.experiment import (
     OUTPUT_NAMES,
     TASK_NAMES,
 )
-from ibcore.plane import AUTO, CHANNELS, read_subset, resolved
 from ibcore.presets import PRESETS, Preset
 from ibcore.probes import PROTOCOLS
 from ibcore.run import SAMPLES
 from ibcore.theory import TRUTHS
 from ibcore.theory.three_neurons import MEASURES, SLIDER_GAINS
+from ibcore.view import AUTO, CHANNELS, read_subset, resolved
 
 FIRST_PRESET = "original-code"
 EVEN_BINS = (2, 4, 6, 8, 10, 14, 20, 30, 40, 50, 70, 100)
@@ -337,132 +332,6 @@ def parameter_key(settings: Mapping[str, object]) -> str:
     if settings["est"] != "binning":
         return PARAMETER_KEYS[settings["est"]]
     return "width" if settings["limits"] == "width" else "bins"
-
-
-def current() -> dict[str, object]:
-    """The settings as the widgets have them now.
-
-    A widget that a fragment has redrawn loses its value with its page; the value
-    is then the one kept at the end of the last run.
-    """
-    kept = st.session_state.get("kept", {})
-    known = defaults() | kept
-    return {key: st.session_state.get(key, value) for key, value in known.items()}
-
-
-def value(key: str) -> object:
-    """One of the settings of `current`."""
-    if key in st.session_state:
-        return st.session_state[key]
-    return st.session_state.get("kept", {}).get(key, _defaults()[key])
-
-
-def begin(page: str) -> None:
-    """First in every run of a page: let the URL and the preset fill the settings.
-
-    A link that this session did not write itself (the first one, a link of the
-    guide, the browser's back button) replaces all settings; one that says nothing
-    keeps them.
-    """
-    state = st.session_state
-    link = st.query_params.to_dict()
-    at = link.pop("at", None)
-    if "written" not in state or (link and link != state["written"]):
-        _adopt(link, at)
-    elif current()["preset"] != state["adopted"]:
-        _fill(current()["preset"])
-        state["start_at"] = None
-    elif page != state["page"]:
-        # With its widgets the values of the page before are gone, and older ones come back.
-        state.update(state["kept"])
-    state["page"], state["situation"] = page, None
-    # All of them: on another page the widget of a setting is another one, without its value.
-    st.session_state.update(current())
-    write_link()
-
-
-def compare(preset: str) -> None:
-    """Show a preset's run through the estimator as it is, from a button's callback.
-
-    Fixed limits give way to the range of the run, the one rule that is fair to
-    bounded and unbounded activations.
-    """
-    st.session_state.update({"preset": preset, "adopted": preset})
-    st.session_state.update(of_experiment(PRESETS[preset].experiment))
-    if current()["limits"] == "fixed":
-        st.session_state["limits"] = "range"
-
-
-def keep(keys: Iterable[str]) -> None:
-    """Let settings outlive the widgets that this run of a page or fragment does not draw."""
-    settings = current()
-    # Those that are there stay untouched: to set one is to tell the browser its value, which
-    # would take back what a person has chosen while a slow run was under way.
-    missing = [key for key in keys if key not in st.session_state]
-    st.session_state.update({key: settings[key] for key in missing})
-
-
-def appear(place: str, keys: Iterable[str]) -> None:
-    """Before widgets are drawn: tell the browser the values of those that were not there before.
-
-    It has forgotten them, and without being told would send back empty ones. `place` names
-    the part of the page, which calls this in each of its runs.
-    """
-    drawn = st.session_state.get("drawn", {})
-    settings = current() | st.session_state.get("kept", {})
-    new = [key for key in keys if key not in drawn.get(place, ())]
-    st.session_state.update({key: settings[key] for key in new})
-    st.session_state["drawn"] = drawn | {place: tuple(keys)}
-
-
-def hold(keys: Iterable[str]) -> None:
-    """Let settings outlive a box that is closed, last in the drawing of what is around it.
-
-    With its widgets their values go, and an older one that was set for them comes back.
-    """
-    settings = current()
-    for key in keys:
-        # What is drawn in this run has its value, and refuses to be set.
-        with contextlib.suppress(StreamlitAPIException):
-            st.session_state[key] = settings[key]
-
-
-def write_link() -> None:
-    """Put the settings into the URL: the preset, and what differs from it."""
-    settings = st.session_state["kept"] = current()
-    preset = of_preset(PRESETS[settings["preset"]])
-    link = {key: as_text(settings[key]) for key, value in preset.items() if settings[key] != value}
-    if link or settings["preset"] != FIRST_PRESET:
-        link = {"preset": settings["preset"]} | link
-    at = {key: text for key, text in st.query_params.to_dict().items() if key == "at"}
-    if link | at != st.query_params.to_dict():
-        st.query_params.from_dict(link | at)
-    if st.session_state.get("written", link) != link:
-        # What the link got wrong was said; the person has gone on.
-        st.session_state["refused"] = []
-    st.session_state["written"] = link
-
-
-def _adopt(link: Mapping[str, str], at: str | None) -> None:
-    """Fill the settings from the link: its preset first, then what it names itself."""
-    values, refused = {}, []
-    for key, text in link.items():
-        try:
-            values[key] = read(key, text)
-        except FieldError as error:
-            refused.append(str(error))
-    if at is not None and not (at.isascii() and at.isdigit() and len(at) < 5):
-        refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
-        at = None
-    _fill(values.get("preset", FIRST_PRESET))
-    st.session_state.update(values)
-    st.session_state["refused"] = refused
-    st.session_state["start_at"] = None if at is None else int(at)
-    st.session_state.pop("written", None)
-
-
-def _fill(name: str) -> None:
-    st.session_state.update({"preset": name, "adopted": name} | of_preset(PRESETS[name]))
 
 
 def read(key: str, text: str) -> object:

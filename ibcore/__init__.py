@@ -30,13 +30,7 @@ from ibcore.experiment import (
     Training,
 )
 from ibcore.gradients import DEFINITIONS, GradientStats, gradient_stats
-from ibcore.plane import (
-    View,
-    default_view,
-    exactness,
-    information_curves,
-    information_plane,
-)
+from ibcore.plane import exactness, information_curves, information_plane
 from ibcore.presets import PRESETS
 from ibcore.probes import (
     PROBES,
@@ -51,6 +45,7 @@ from ibcore.store import Store
 from ibcore.tasks import TASKS, Dataset, DownloadError, MissingData, fetch, load
 from ibcore.theory import TRUTHS, Truth
 from ibcore.verdicts import robustness, verdict_map
+from ibcore.view import View, default_view
 
 __all__ = [
     "DEFINITIONS",

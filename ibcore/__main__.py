@@ -16,7 +16,7 @@ from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
-from ibcore.plane import AUTO, CHANNELS, View, information_plane, read_subset, resolved
+from ibcore.plane import information_plane
 from ibcore.presets import (
     PRESETS,
     changed,
@@ -33,6 +33,7 @@ from ibcore.theory import TRUTHS, named_truths
 from ibcore.training import Progress
 from ibcore.trials import CONTENDERS, plan, seeds
 from ibcore.verdicts import verdict_map
+from ibcore.view import AUTO, CHANNELS, View, read_subset, resolved
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,57 +77,67 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="train an experiment; writes run.npz, plane.csv and more")
     run.add_argument("experiment", help="an experiment's .json file, or the name of a preset")
-    run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", dest="changes")
-    run.add_argument("--out", required=True, type=Path, metavar="DIR")
-    run.add_argument("--device", default="auto")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        dest="changes",
+        help="change a field of it, such as training.epochs=100; as often as needed",
+    )
+    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the results")
+    run.add_argument(
+        "--device", default="auto", help="cpu, cuda or mps; auto, the default, takes the best"
+    )
     _add_estimator(run)
     run.set_defaults(command=_run)
 
     plane = commands.add_parser("plane", help="the information plane of a run, as CSV")
-    plane.add_argument("run", type=Path, metavar="RUN.npz")
-    plane.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_run_and_out(plane)
     _add_estimator(plane)
     plane.set_defaults(command=_plane)
 
     verdicts = commands.add_parser(
         "verdicts", help="whether each layer compresses, at every value of an estimator, as CSV"
     )
-    verdicts.add_argument("run", type=Path, metavar="RUN.npz")
-    verdicts.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_run_and_out(verdicts)
     _add_estimator(verdicts, on_ladder=True)
     verdicts.set_defaults(command=_verdicts)
 
     sizes = commands.add_parser("sizes", help="information against the number of samples, as CSV")
-    sizes.add_argument("run", type=Path, metavar="RUN.npz")
+    _add_run_and_out(sizes)
     sizes.add_argument("--epoch", type=int, help="a recorded one; the last if left out")
-    sizes.add_argument("--out", type=Path, metavar="FILE.csv")
     _add_estimator(sizes)
     sizes.set_defaults(command=_sizes)
 
     layers = commands.add_parser(
         "layers", help="layers before and after training, channels joined both ways, as CSV"
     )
-    layers.add_argument("run", type=Path, metavar="RUN.npz")
-    layers.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_run_and_out(layers)
     _add_estimator(layers, channels=False)
     layers.set_defaults(command=_layers)
 
     probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
-    probe.add_argument("run", type=Path, metavar="RUN.npz")
-    probe.add_argument("family", choices=PROBES)
-    probe.add_argument("--protocol", choices=PROTOCOLS)
-    probe.add_argument("--n-batches", type=int)
-    probe.add_argument("--batch-size", type=int)
-    probe.add_argument("--definition", choices=DEFINITIONS)
-    probe.add_argument("--virtual-rate", type=float)
-    probe.add_argument("--out", type=Path, metavar="FILE.csv")
+    _add_run_and_out(probe)
+    probe.add_argument("family", choices=PROBES, help="what is asked of the run")
+    probe.add_argument("--protocol", choices=PROTOCOLS, help="where gradients are taken")
+    probe.add_argument("--n-batches", type=int, help="how many minibatches are drawn")
+    probe.add_argument("--batch-size", type=int, help="of the minibatches, where it may differ")
+    probe.add_argument("--definition", choices=DEFINITIONS, help="of a layer's signal and noise")
+    probe.add_argument("--virtual-rate", type=float, help="learning rate of the steps tried out")
     probe.set_defaults(command=_probe)
 
     trials = commands.add_parser("trials", help="estimators beside known information, as CSV")
-    trials.add_argument("--n", type=int, default=4096, metavar="SAMPLES")
+    trials.add_argument("--n", type=int, default=4096, metavar="SAMPLES", help="drawn of each case")
     trials.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
-    trials.add_argument("--case", action="append", dest="cases", metavar="CASE")
-    trials.add_argument("--out", type=Path, metavar="FILE.csv")
+    trials.add_argument(
+        "--case",
+        action="append",
+        dest="cases",
+        metavar="CASE",
+        help="one of them, as often as needed; all if left out",
+    )
+    _add_out(trials)
     trials.set_defaults(command=_trials)
 
     data = commands.add_parser("fetch", help="download the data of a task, once")
@@ -134,9 +145,20 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(command=_fetch)
 
     presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
-    presets.add_argument("name", nargs="?")
+    presets.add_argument("name", nargs="?", help="the one to print")
     presets.set_defaults(command=_presets)
     return parser
+
+
+def _add_run_and_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN.npz", help="what the command `run` wrote")
+    _add_out(parser)
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.csv", help="written instead of the terminal"
+    )
 
 
 def _add_estimator(
@@ -153,24 +175,35 @@ def _add_estimator(
         " own grid, and for others there are 30 bins, on [-1, 1] where the activation stays there,"
         " else on the range of the run.",
     )
-    group.add_argument("--estimator", choices=ESTIMATORS)
-    group.add_argument("--limits", nargs="+", metavar="LOW HIGH | range | layer | rank | grid")
-    group.add_argument("--correction", choices=CORRECTIONS)
-    group.add_argument("--null", type=int, metavar="SHUFFLES")
+    group.add_argument("--estimator", choices=ESTIMATORS, help="its family")
+    group.add_argument(
+        "--limits",
+        nargs="+",
+        metavar="LOW HIGH | range | layer | rank | grid",
+        help="of the bins: two numbers; the range of the run or of each layer; equal counts; the"
+        " levels of a quantised network",
+    )
+    group.add_argument("--correction", choices=CORRECTIONS, help="of entropies by bins")
+    group.add_argument(
+        "--null",
+        type=int,
+        metavar="SHUFFLES",
+        help="by bins: so many shuffles of the labels, whose mean I(T;Y) is taken away",
+    )
     group.add_argument("--width", type=float, help="bins of a width; on a ladder, of any")
     if not on_ladder:
-        group.add_argument("--n-bins", type=int)
-        group.add_argument("--variance", type=float)
-        group.add_argument("--alpha", type=float)
-        group.add_argument("--k", type=int, metavar="NEIGHBOURS")
-        group.add_argument("--bits", type=int)
+        group.add_argument("--n-bins", type=int, help="bins on the limits")
+        group.add_argument("--variance", type=float, help="of the noise: kde, sampling, gaussian")
+        group.add_argument("--alpha", type=float, help="order of the entropy: renyi")
+        group.add_argument("--k", type=int, metavar="NEIGHBOURS", help="how many: ksg")
+        group.add_argument("--bits", type=int, help="of the levels: quantised")
     group = parser.add_argument_group(
         "samples",
         "What is auto, the default, follows from the size of the data: all samples where they are"
         " at most 5,000, beyond that 2,000 of the test set, or of the training set where there is"
         " no other.",
     )
-    group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO)
+    group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO, help="which of them")
     group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="how many of them")
     if channels:
         group.add_argument(

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 from scipy.stats import t as student
 
-from ibcore.plane import CHANNELS, View
 from ibcore.run import Run
+from ibcore.view import CHANNELS, View
 
 QUANTITIES = ("i_xt", "i_ty")
 CONFIDENCE = 0.95

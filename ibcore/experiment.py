@@ -8,6 +8,7 @@ import hashlib
 import json
 import numbers
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 
 from ibcore.stack import Conv, Layer, Part, Pool, drops, layers, parse
 
@@ -287,7 +288,7 @@ class Experiment:
         """The recorded epochs, rising."""
         return log_epochs(self.training.epochs, self.recording.checkpoints)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """16 hexadecimal digits, the same for equal experiments on every machine.
 

@@ -7,10 +7,6 @@ time by a forward pass.
 import hashlib
 import io
 import json
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -22,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ibcore.archive import read_arrays
 from ibcore.experiment import FORMAT, Experiment, FieldError
 from ibcore.networks import (
     Ensemble,
@@ -48,21 +45,8 @@ from ibcore.training import (
 SAMPLES = ("all", "train", "test")
 _MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _ALONG = ("along_mean", "along_std")
-_MAX_BYTES = 4_000_000_000
 _BLOCK_BYTES = 32_000_000
 _SUBSET_SEED = 0
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    OSError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-)
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_NO_ARRAY = (ValueError, SyntaxError, TypeError, tokenize.TokenError)
 
 
 def run_key(experiment: Experiment, fingerprint: str) -> str:
@@ -397,12 +381,7 @@ class Run:
         Raises ValueError, in one line, for a file that is no run, is damaged,
         holds pickled objects, or does not fit its own experiment.
         """
-        try:
-            return _run_from_arrays(_read_arrays(file))
-        except FileNotFoundError:
-            raise ValueError(f"run file: {str(file)!r} does not exist") from None
-        except _UNREADABLE:
-            raise ValueError("run file: it is damaged or no .npz file") from None
+        return _run_from_arrays(read_arrays(file, "run file"))
 
 
 def not_finite(layer: int, epoch: int) -> ValueError:
@@ -449,37 +428,6 @@ def check_subset(subset: object, otherwise: str = "none") -> None:
     whole = isinstance(subset, int) and not isinstance(subset, bool)
     if not whole or subset < 2:
         raise FieldError("subset", subset, f"a whole number of samples from 2, or {otherwise}")
-
-
-def _read_arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:
-    with _opened(file) as archive:
-        members = archive.infolist()
-        size = sum(member.file_size for member in members)
-        if size > _MAX_BYTES:
-            raise ValueError(f"run file: it unpacks to {size:,} bytes, more than {_MAX_BYTES:,}")
-        return {m.filename.removesuffix(".npy"): _read_array(archive, m) for m in members}
-
-
-def _opened(file: str | Path | BinaryIO) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except ValueError:
-        raise zipfile.BadZipFile from None
-
-
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if member.compress_type not in _METHODS:
-        raise zipfile.BadZipFile
-    try:
-        with archive.open(member) as content:
-            array = np.lib.format.read_array(content, allow_pickle=False)
-            # At its end the archive compares its checksum.
-            if content.read(1):
-                raise ValueError
-    except _NO_ARRAY as error:
-        reason = "holds pickled objects" if "allow_pickle" in str(error) else "is damaged"
-        raise ValueError(f"run file: {member.filename!r} {reason}") from None
-    return array
 
 
 def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:

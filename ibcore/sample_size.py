@@ -13,8 +13,9 @@ import pandas as pd
 
 from ibcore.estimators import Estimator
 from ibcore.experiment import FieldError
-from ibcore.plane import View, curve_tables, observed
+from ibcore.plane import curve_tables, observed
 from ibcore.run import Run
+from ibcore.view import View
 
 SMALLEST = 32
 MOST_DRAWS = 8

@@ -95,9 +95,9 @@ _SHAPES = {
     Pool: re.compile(r"pool(\d{1,8})", re.ASCII),
     Drop: re.compile(r"drop(\d{0,3}\.?\d{1,4})", re.ASCII),
 }
+_SUCH_AS = "joined by single dashes, such as 10-7-5-4-3 or conv32k3-pool2-drop0.25-128"
 _ALLOWED = (
-    "a number of units, convCkK (C kernels of K x K), poolP or dropP in place of {!r}, joined by"
-    " single dashes, such as 10-7-5-4-3 or conv32k3-pool2-drop0.25-128"
+    "a number of units, convCkK (C kernels of K x K), poolP or dropP in place of {!r}, " + _SUCH_AS
 )
 
 
@@ -106,7 +106,7 @@ def _part(word: str) -> Part:
         found = shape.fullmatch(word)
         if found:
             return _CHECKED[kind](*found.groups())
-    raise ValueError(_ALLOWED.format(word))
+    raise ValueError(_ALLOWED.format(word) if word else "layers " + _SUCH_AS)
 
 
 def _dense(units: str) -> Dense:

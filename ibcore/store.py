@@ -30,19 +30,14 @@ from platformdirs import user_cache_path
 
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.plane import (
-    View,
-    activation_range,
-    checkpoint_curves,
-    with_known_limits,
-    with_limits,
-)
+from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
 from ibcore.training import Checkpoint, Progress, Trainer
 from ibcore.trials import Trial, in_turn
+from ibcore.view import View
 
 ESTIMATES = 1
 """Version of what estimators say of a run: a part of the name of every cached estimate."""

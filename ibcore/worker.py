@@ -38,13 +38,13 @@ import numpy as np
 from ibcore import probes
 from ibcore.estimators import from_dict
 from ibcore.experiment import Experiment, FieldError
-from ibcore.plane import View
 from ibcore.run import Run
 from ibcore.store import Store
 from ibcore.tasks import fetch
 from ibcore.theory import named_truths
 from ibcore.training import Progress
 from ibcore.trials import plan, seeds
+from ibcore.view import View
 
 FETCH_SECONDS = 0.1
 """Between two words about a download, of which pieces come much faster."""

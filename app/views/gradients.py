@@ -10,6 +10,7 @@ import commands
 import curves
 import probing
 import runs
+import session
 import sidebar
 import state
 from charts import (
@@ -33,7 +34,8 @@ from describe_phases import (
 )
 from ibcore import GradientProbe, LossChangeProbe, WeightProbe, defined
 from ibcore.estimators import Estimator
-from views.common import Figure, body, exports, status, work_line
+from views.exports import Figure, exports
+from views.status import body, status, work_line
 
 WIDTH = 980
 VIRTUAL_BATCH = 256
@@ -44,7 +46,6 @@ def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
-    state.keep(state.PROBE_DEFAULTS | state.ESTIMATOR_DEFAULTS)
     busy = job is not None and job.active
     tabs = st.tabs(
         [title for title, _ in TABS.values()],
@@ -66,7 +67,7 @@ def _first_tab() -> str:
     A default that changed would take the person back to it.
     """
     if "phase_tab" not in st.session_state:
-        st.session_state["first_tab"] = state.current()["tab"]
+        st.session_state["first_tab"] = session.value("tab")
     return TABS[st.session_state["first_tab"]][0]
 
 
@@ -112,7 +113,7 @@ def _chart(figure: Figure, theme: str) -> None:
 
 def _signals(shown: runs.Shown) -> bool:
     _controls(shown)
-    probe = state.probe(state.current())
+    probe = state.probe(session.current())
     found = _found(shown, probe)
     if found.table.empty:
         return found.busy
@@ -126,12 +127,12 @@ def _controls(shown: runs.Shown) -> None:
     """Protocol and definition; what does not fit the run is not offered."""
     parallel = shown.run.experiment.training.batch_mode == "parallel"
     offered = ["networks"] if parallel else ["epoch", "sampled", "along"]
-    if state.current()["proto"] not in offered:
+    if session.value("proto") not in offered:
         st.session_state["proto"] = offered[0]
     left, right = st.columns([1.25, 1], vertical_alignment="bottom")
     segments(left, "Gradients", "proto", offered, format_func=PROTOCOLS.get)
     segments(right, "Compared", "def", list(DEFINITIONS), format_func=DEFINITIONS.get)
-    protocol = state.current()["proto"]
+    protocol = session.value("proto")
     ratio, count, size, _ = st.columns([1.2, 1, 1.2, 1.6], vertical_alignment="bottom")
     select(ratio, "Ratio", "snr", RATIOS, format_func=RATIOS.get)
     if protocol == "sampled":
@@ -163,7 +164,7 @@ def _undefined(shown: runs.Shown, probe: GradientProbe) -> None:
 
 
 def _phases(shown: runs.Shown, probe: GradientProbe, found: curves.Curves) -> bool:
-    run, settings = shown.run, state.current()
+    run, settings = shown.run, session.current()
     definition, squared = settings["def"], settings["snr"] == "squared"
     n_batches = int(found.table["n_batches"].iloc[0])
     compared = defined(found.table, definition)
@@ -243,10 +244,10 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
     names = layer_names(shown.run.experiment, shown.run.dataset.n_classes)
     with box:
         layers = range(1, len(names) + 1)
-        if state.current()["glayer"] not in layers:
+        if session.value("glayer") not in layers:
             st.session_state["glayer"] = 1
         select(st, "Layer", "glayer", layers, format_func=lambda layer: names[layer - 1])
-        layer = state.current()["glayer"]
+        layer = session.value("glayer")
         at_hand = _at_hand(shown, table)
         overlaid = _overlaid(at_hand, layer)
         figure = Figure(
@@ -272,7 +273,7 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
 
 def _at_hand(shown: runs.Shown, table: pd.DataFrame) -> dict[GradientProbe, pd.DataFrame]:
     """The table on the screen, and those of the other protocols that are there already."""
-    current = state.probe(state.current())
+    current = state.probe(session.current())
     found = {current: table}
     for probe in (GradientProbe(), GradientProbe("along"), GradientProbe("sampled")):
         other = None if probe.protocol == current.protocol else probing.known(shown, probe)
@@ -308,7 +309,7 @@ def _losses(shown: runs.Shown) -> bool:
         )
     choice, _ = st.columns([1, 2])
     select(choice, "Virtual rate", "vrate", format_func=lambda rate: f"{rate:g}")
-    run, probe = shown.run, LossChangeProbe(state.current()["vrate"])
+    run, probe = shown.run, LossChangeProbe(session.value("vrate"))
     found = _found(shown, probe)
     if found.table.empty:
         return found.busy

@@ -10,6 +10,7 @@ import analysis
 import commands
 import curves
 import runs
+import session
 import sidebar
 import state
 from charts import PlaneSettings, Seen, comparison_figure
@@ -21,17 +22,11 @@ from ibcore import FieldError, Run, View
 from ibcore.claims import claims
 from ibcore.comparison import by_channels
 from ibcore.estimators import Estimator
-from views.common import (
-    Figure,
-    beyond_limits,
-    body,
-    estimator_bar,
-    exports,
-    settings_for,
-    status,
-    work_line,
-)
+from views.estimator_bar import estimator_bar
+from views.exports import Figure, exports
 from views.sample_size import sample_size_box
+from views.scales import beyond_limits, settings_for
+from views.status import body, status, work_line
 from views.tuning import tuning_box
 
 WIDTH = 980
@@ -43,11 +38,10 @@ def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
-    state.keep(state.INPUT_DEFAULTS)
     busy = job is not None and job.active
     estimator = estimator_bar(shown, channels=False)
     try:
-        view = replace(state.view(state.current(), shown.run), channels="concat")
+        view = replace(state.view(session.current(), shown.run), channels="concat")
         return _comparison(shown, estimator, view) or busy
     except (ValueError, OSError) as error:
         st.error(plain(error))
@@ -127,7 +121,7 @@ def _bars(planes: Planes) -> str:
 
 def _input(run: Run) -> tuple[int, int]:
     """The row of the data and the network that the person chose; the nearest that there are."""
-    settings = state.current()
+    settings = session.current()
     replicate = min(max(settings["net"], 0), run.n_replicates - 1)
     rows = _rows(run, replicate)
     at = min(max(settings["img"], 0), len(rows) - 1)
@@ -154,7 +148,7 @@ def _input(run: Run) -> tuple[int, int]:
             step=1,
             help="The replicate whose activations are shown; the planes are means over all.",
         )
-    return int(rows[state.current()["img"]]), state.current()["net"]
+    return int(rows[session.value("img")]), session.value("net")
 
 
 def _rows(run: Run, replicate: int) -> np.ndarray:

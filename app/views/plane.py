@@ -10,6 +10,7 @@ import analysis
 import commands
 import curves
 import runs
+import session
 import state
 from charts import PlaneSettings, plane_figure
 from describe import plain, spread, view_words, what_am_i_looking_at
@@ -18,17 +19,11 @@ from describe_verdicts import strip
 from ibcore import View, exactness
 from ibcore.estimators import Estimator
 from playback import playback
-from views.common import (
-    Figure,
-    beyond_limits,
-    body,
-    estimator_bar,
-    exports,
-    settings_for,
-    status,
-    work_line,
-)
+from views.estimator_bar import estimator_bar
+from views.exports import Figure, exports
 from views.sample_size import sample_size_box
+from views.scales import beyond_limits, settings_for
+from views.status import body, status, work_line
 
 WIDTH = 980
 _SUBSET = (
@@ -60,7 +55,7 @@ def draw() -> bool:
     estimator = estimator_bar(shown)
     found = look = wrong = None
     try:
-        view = state.view(state.current(), shown.run)
+        view = state.view(session.current(), shown.run)
         found = curves.plane(shown, estimator, view)
         look = _look(shown, estimator, view, found) if len(found.table) else None
     except (ValueError, OSError) as error:

@@ -13,7 +13,9 @@ from describe_checks import settled
 from ibcore import View
 from ibcore.estimators import Estimator
 from ibcore.sample_size import growth
-from views.common import Figure, exports, settings_for, work_line
+from views.exports import Figure, exports
+from views.scales import settings_for
+from views.status import work_line
 
 WIDTH = 980
 

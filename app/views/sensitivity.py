@@ -8,21 +8,16 @@ import commands
 import curves
 import families
 import runs
+import session
 import state
 from charts import heat_map, small_multiples
 from describe import plain, view_words
 from ibcore import View
 from ibcore.estimators import Estimator
-from views.common import (
-    Figure,
-    beyond_limits,
-    body,
-    estimator_bar,
-    exports,
-    settings_for,
-    status,
-    work_line,
-)
+from views.estimator_bar import estimator_bar
+from views.exports import Figure, exports
+from views.scales import beyond_limits, settings_for
+from views.status import body, status, work_line
 
 WIDTH = 980
 PANELS = 6
@@ -41,7 +36,7 @@ def draw() -> bool:
         return busy
     found = None
     try:
-        view = state.view(state.current(), shown.run)
+        view = state.view(session.current(), shown.run)
         found = curves.ladder(shown, estimator, view)
         _figures(shown, estimator, view, found)
     except (ValueError, OSError) as error:
@@ -54,11 +49,11 @@ def _both_runs() -> None:
         "One run at every value of the estimator's parameter. Put the two bundled runs through the"
         " same estimator, which takes the range of the run for its limits:"
     )
-    now = state.current()["preset"]
+    now = session.value("preset")
     for column, (label, preset) in zip(st.columns([1, 1, 5]), BUNDLED.items(), strict=False):
         kind = "primary" if preset == now else "secondary"
         if column.button(
-            label, key=preset, type=kind, width="stretch", on_click=state.compare, args=(preset,)
+            label, key=preset, type=kind, width="stretch", on_click=session.compare, args=(preset,)
         ):
             st.rerun(scope="app")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+import session
 import sidebar
 import state
 import trying
@@ -31,7 +32,8 @@ from describe_trials import (
 from ibcore.theory import TRUTHS
 from ibcore.theory.three_neurons import bits, gain_curves, squashed
 from ibcore.trials import summary
-from views.common import Figure, Handout, body, hand_out, notes, work_line
+from views.exports import Figure, Handout, hand_out
+from views.status import body, notes, work_line
 
 WIDTH = 980
 HEADS = {"error": "Mean error (bits)", "estimate": "Mean estimate (bits)", "time": "Median time"}
@@ -40,7 +42,6 @@ HEADS = {"error": "Mean error (bits)", "estimate": "Mean estimate (bits)", "time
 def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     notes()
-    state.keep(state.TRIAL_DEFAULTS)
     tabs = st.tabs(
         [title for title, _ in TABS.values()],
         key="trial_tab",
@@ -59,7 +60,7 @@ def draw() -> bool:
 def _first_tab() -> str:
     """The tab of the link; it stays the default while the page is looked at."""
     if "trial_tab" not in st.session_state:
-        st.session_state["first_trial_tab"] = state.current()["ttab"]
+        st.session_state["first_trial_tab"] = session.value("ttab")
     return TABS[st.session_state["first_trial_tab"]][0]
 
 
@@ -95,7 +96,7 @@ def _controls() -> tuple[str, int, int]:
     select(case, "Case", "case", format_func=titles.get)
     slide(n, "Samples N", "tn", format_func=lambda value: f"{value:,}")
     slide(count, "Seeds", "tseeds")
-    settings = state.current()
+    settings = session.current()
     return settings["case"], settings["tn"], settings["tseeds"]
 
 
@@ -152,7 +153,7 @@ def _every_case(n: int, count: int) -> bool:
         st.info("There is no answer yet.")
         return found.busy
     segments(st, "In the cells", "tshow", state.CHOICES["tshow"])
-    shown = state.current()["tshow"]
+    shown = session.value("tshow")
     answers = _in_order(_named(summary(found.table)))
     figure = Figure(
         "trials",
@@ -211,11 +212,11 @@ def _neurons() -> bool:
 def _gains() -> None:
     measure, size, gain = st.columns([2.2, 1.8, 3], vertical_alignment="bottom")
     select(measure, "Before I(X;T) is measured", "cut", format_func=MEASURES.get)
-    noisy = state.current()["cut"] == "noise"
+    noisy = session.value("cut") == "noise"
     name, key = ("Noise variance σ²", "cutvar") if noisy else ("Number of bins n", "cutbins")
     slide(size, name, key, format_func=_number)
     slide(gain, "Gain w", "gain", format_func=_number)
-    settings = state.current()
+    settings = session.current()
     cut, n_bins, variance = settings["cut"], settings["cutbins"], settings["cutvar"]
     curves = _curves(cut, n_bins, variance)
     how = f"variance {variance:g}" if noisy else f"n = {n_bins}"
@@ -255,7 +256,7 @@ def _squash() -> None:
     slope, size, _ = st.columns([3, 1.8, 2.2], vertical_alignment="bottom")
     slide(slope, "Slope a", "slope", format_func=_number)
     slide(size, "Bins on [0, 1]", "slopebins")
-    a, n_bins = state.current()["slope"], state.current()["slopebins"]
+    a, n_bins = session.value("slope"), session.value("slopebins")
     table = squashed(a, n_bins)
     known = bits(table)
     figure = Figure(

@@ -10,6 +10,7 @@ import commands
 import curves
 import families
 import runs
+import session
 import sidebar
 import state
 from charts import EpochSettings, VerdictPanel, verdict_figure
@@ -20,16 +21,10 @@ from families import FAMILIES
 from ibcore import PRESETS, Binning, Quantised, Run, View, robustness
 from ibcore.estimators import Estimator
 from ibcore.verdicts import LEAST_CHECKPOINTS
-from views.common import (
-    RULES,
-    Figure,
-    beyond_limits,
-    body,
-    exports,
-    status,
-    view_options,
-    work_line,
-)
+from views.estimator_bar import RULES, view_options
+from views.exports import Figure, exports
+from views.scales import beyond_limits
+from views.status import body, status, work_line
 
 WIDTH = 980
 BESIDE = 2
@@ -39,7 +34,6 @@ def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
-    state.keep(state.ESTIMATOR_DEFAULTS | state.VERDICT_DEFAULTS)
     st.markdown(
         "Where compression is a property of the network, a layer has one verdict at every value of"
         " the estimator; where it is the estimator's, the verdict changes along the row."
@@ -60,7 +54,7 @@ def draw() -> bool:
 
 
 def _controls(run: Run) -> None:
-    settings = state.current()
+    settings = session.current()
     binned = "binning" in settings["maps"]
     fixed = binned and settings["limits"] == "fixed"
     shown, versus, samples = st.columns([3.6, 2.2, 1.2], vertical_alignment="bottom")
@@ -89,7 +83,7 @@ class _Wanted:
 
     @property
     def view(self) -> View:
-        return state.view(state.current(), self.shown.run)
+        return state.view(session.current(), self.shown.run)
 
     @property
     def name(self) -> str:
@@ -125,7 +119,7 @@ def _maps(shown: runs.Shown) -> bool:
 
 def _grid(shown: runs.Shown) -> list[list[_Wanted]]:
     """Two estimators side by side, below them the same of the other run, then the next two."""
-    settings = state.current()
+    settings = session.current()
     both = _runs(shown, settings["versus"])
     estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
     for title, run in both.items():
@@ -221,7 +215,7 @@ def _sentences(panels: dict[_Wanted, VerdictPanel], names: tuple[str, ...], more
 
 def _commands(run: Run) -> list[str]:
     """A command for the maps of the run on the screen by each estimator."""
-    settings = state.current()
+    settings = session.current()
     estimators = [state.estimator(settings | {"est": name}) for name in settings["maps"]]
     view = state.view(settings, run)
     return [commands.verdict_command(run.experiment, e, view) for e in estimators]

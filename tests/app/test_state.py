@@ -12,8 +12,8 @@ import state
 from ibcore import KDE, Binning, FieldError, Gaussian, Quantised, Renyi, Sampling, View
 from ibcore.__main__ import _estimator as parsed_estimator
 from ibcore.__main__ import _experiment, _parser
-from ibcore.plane import read_subset
 from ibcore.presets import PRESETS, changed, parsed_changes
+from ibcore.view import read_subset
 from tests.core.test_experiment import experiments
 from tests.core.test_run import tiny, trained
 

@@ -30,6 +30,21 @@ def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
 
+def choose(page, label, option):
+    """An option of a list; the page has answered afterwards."""
+    field = page.get_by_role("combobox", name=label, exact=True)
+    field.scroll_into_view_if_needed()
+    # A list closes when what it belongs to is scrolled.
+    page.wait_for_timeout(300)
+    field.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    idle(page)
+
+
+def thumb(page, name):
+    return page.get_by_role("slider", name=name)
+
+
 def test_the_first_screen_shows_a_real_run_without_training(server, open_page):
     page = open_page(server.url)
     chart(page)
@@ -92,6 +107,39 @@ def test_the_kde_shows_its_bounds_and_stays_on_the_other_pages(server, open_page
     expect(page.get_by_text("Who said what")).to_be_visible()
     page.get_by_role("link", name="Information plane").click()
     expect(page.get_by_text("Gaussian noise of variance σ² = 0.1")).to_be_visible()
+
+
+def test_what_was_chosen_outlives_its_widget(server, open_page):
+    page = idle(open_page(server.url))
+    for label, text in (("Batch size", "64"), ("Train fraction", "0.7")):
+        page.get_by_label(label, exact=True).fill(text)
+        page.keyboard.press("Enter")
+    choose(page, "Batch mode", "full")
+    expect(page.get_by_label("Batch size", exact=True)).to_have_count(0)
+    button(page, "Options").click()
+    choose(page, "Samples", "training set")
+    page.wait_for_url(re.compile("samples=train"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Samples", exact=True)).to_have_count(0)
+    choose(page, "Estimator", "KDE")
+    thumb(page, "Noise variance σ²").press("ArrowRight")
+    choose(page, "Estimator", "Binning")
+    thumb(page, "Number of bins").press("ArrowRight")
+    page.wait_for_url(re.compile("bins=32"))
+    page.get_by_role("link", name="Sensitivity").click()
+    expect(page.get_by_text("The plane at six values")).to_be_visible()
+    choose(page, "Estimator", "KDE")
+    moved = thumb(page, "Noise variance σ²").get_attribute("aria-valuetext")
+    assert moved not in (None, "0.1")
+    choose(page, "Batch mode", "mini")
+    expect(page.get_by_label("Batch size", exact=True)).to_have_value("64")
+    expect(page.get_by_label("Train fraction", exact=True)).to_have_value("0.7")
+    page.get_by_role("link", name="Information plane").click()
+    expect(thumb(page, "Noise variance σ²")).to_have_attribute("aria-valuetext", moved)
+    choose(page, "Estimator", "Binning")
+    expect(thumb(page, "Number of bins")).to_have_attribute("aria-valuetext", "32")
+    button(page, "Options").click()
+    expect(page.get_by_role("combobox", name="Samples", exact=True)).to_have_value("training set")
 
 
 def test_a_link_fetches_nothing_from_elsewhere(server, open_page):

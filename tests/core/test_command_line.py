@@ -16,7 +16,7 @@ from ibcore import __main__ as command_line
 from ibcore.comparison import compared
 from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
-from ibcore.plane import View, information_curves, information_plane
+from ibcore.plane import information_curves, information_plane
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
@@ -24,6 +24,7 @@ from ibcore.store import Store
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import Source
 from ibcore.verdicts import verdict_map
+from ibcore.view import View
 from tests.tasks.served import serving
 
 from .test_run import assert_same, tiny, trained
@@ -135,8 +136,8 @@ def test_what_is_not_said_of_the_estimator_is_its_presets_or_fits_the_activation
 def test_the_view_is_that_of_the_options_or_follows_from_the_data(
     words, view, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("ibcore.plane.MOST_SAMPLES", 1000)
-    monkeypatch.setattr("ibcore.plane.SUBSET", 60)
+    monkeypatch.setattr("ibcore.view.MOST_SAMPLES", 1000)
+    monkeypatch.setattr("ibcore.view.SUBSET", 60)
     digits = Task("digits", train_fraction=0.1)
     run = trained(tiny(digits, Network("conv2k5-pool2", "relu"), checkpoints=2, replicates=1))
     run.save(tmp_path / "run.npz")

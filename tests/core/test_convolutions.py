@@ -12,19 +12,14 @@ from ibcore import run as run_module
 from ibcore.estimators import KDE, Binning
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.networks import Masks, forward, initialise, layer_shapes, logits, weight_shapes
-from ibcore.plane import (
-    View,
-    activation_range,
-    information_plane,
-    outside_limits,
-    sound_pieces,
-)
+from ibcore.plane import activation_range, information_plane, outside_limits, sound_pieces
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, probed
 from ibcore.run import Run
 from ibcore.sample_size import subsampled
 from ibcore.store import Store
 from ibcore.tasks import load, replicate_splits, stratified
 from ibcore.training import Trainer, check_size, n_parameters, stream
+from ibcore.view import View
 
 from .test_run import assert_same, diverged, tiny, trained
 

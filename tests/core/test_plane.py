@@ -11,19 +11,16 @@ import pytest
 from ibcore.estimators import ESTIMATORS, KDE, KSG, Binning, Gaussian, Quantised, Renyi, Sampling
 from ibcore.experiment import FieldError, Network, Task
 from ibcore.plane import (
-    View,
     activation_range,
     as_estimator,
-    default_view,
     exactness,
     information_curves,
     information_plane,
-    read_subset,
-    resolved,
     with_limits,
     with_measured_limits,
 )
 from ibcore.run import Run
+from ibcore.view import View, default_view, read_subset, resolved
 from tests.estimators import twins
 
 from .test_run import diverged, tiny, trained

@@ -8,8 +8,9 @@ import pytest
 
 from ibcore.estimators import KDE, KSG, Binning, Renyi
 from ibcore.experiment import FieldError, Task
-from ibcore.plane import View, information_plane, with_measured_limits
+from ibcore.plane import information_plane, with_measured_limits
 from ibcore.sample_size import growth, subsample_sizes, subsampled
+from ibcore.view import View
 
 from .test_run import tiny, trained
 

@@ -13,11 +13,12 @@ import pytest
 from ibcore import store as store_module
 from ibcore.estimators import KDE, Binning, Quantised
 from ibcore.experiment import FieldError, Network, Task
-from ibcore.plane import View, information_curves, with_measured_limits
+from ibcore.plane import information_curves, with_measured_limits
 from ibcore.run import Run
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.store import Store, cache_folder
 from ibcore.tasks import load
+from ibcore.view import View
 
 from .test_run import assert_same, diverged, tiny, trained
 

@@ -16,11 +16,12 @@ import pytest
 from ibcore import probes, worker
 from ibcore.estimators import Binning, to_dict
 from ibcore.experiment import Task
-from ibcore.plane import View, information_curves
+from ibcore.plane import information_curves
 from ibcore.probes import GradientProbe
 from ibcore.store import Store
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import Source
+from ibcore.view import View
 from tests.tasks.served import described, serving
 
 from .test_run import assert_same, diverged, tiny, trained

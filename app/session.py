@@ -1,0 +1,94 @@
+"""The settings of this session: in the widgets, in the URL, and how a preset or a link fills them.
+
+The URL holds the preset and what differs from it. It is read and written here and
+not by the widgets, because a value that is not allowed must be named, and a
+preset must fill what the link leaves open. One parameter, `at`, belongs to the
+browser: the checkpoint where the epoch slider stands.
+"""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from ibcore import FieldError
+from ibcore.presets import PRESETS
+from state import FIRST_PRESET, as_text, defaults, of_experiment, of_preset, read
+
+
+def current() -> dict[str, object]:
+    """The settings as they are now, those of other pages too."""
+    return {key: value(key) for key in defaults()}
+
+
+def value(key: str) -> object:
+    """One of the settings of `current`."""
+    return st.session_state[key]
+
+
+def begin() -> None:
+    """First in every run of a page: let the URL and the preset fill the settings.
+
+    A link that this session did not write itself (the first one, a link of the
+    guide, the browser's back button) replaces all settings; one that says nothing
+    keeps them.
+    """
+    state = st.session_state
+    link = st.query_params.to_dict()
+    at = link.pop("at", None)
+    if "written" not in state or (link and link != state["written"]):
+        _adopt(link, at)
+    elif state["preset"] != state["adopted"]:
+        _fill(state["preset"])
+        state["start_at"] = None
+    state["situation"] = None
+    write_link()
+
+
+def compare(preset: str) -> None:
+    """Show a preset's run through the estimator as it is, from a button's callback.
+
+    Fixed limits give way to the range of the run, the one rule that is fair to
+    bounded and unbounded activations.
+    """
+    st.session_state.update({"preset": preset, "adopted": preset})
+    st.session_state.update(of_experiment(PRESETS[preset].experiment))
+    if value("limits") == "fixed":
+        st.session_state["limits"] = "range"
+
+
+def write_link() -> None:
+    """Put the settings into the URL: the preset, and what differs from it."""
+    settings = current()
+    preset = of_preset(PRESETS[settings["preset"]])
+    link = {key: as_text(settings[key]) for key, value in preset.items() if settings[key] != value}
+    if link or settings["preset"] != FIRST_PRESET:
+        link = {"preset": settings["preset"]} | link
+    at = {key: text for key, text in st.query_params.to_dict().items() if key == "at"}
+    if link | at != st.query_params.to_dict():
+        st.query_params.from_dict(link | at)
+    if st.session_state.get("written", link) != link:
+        # What the link got wrong was said; the person has gone on.
+        st.session_state["refused"] = []
+    st.session_state["written"] = link
+
+
+def _adopt(link: Mapping[str, str], at: str | None) -> None:
+    """Fill the settings from the link: its preset first, then what it names itself."""
+    values, refused = {}, []
+    for key, text in link.items():
+        try:
+            values[key] = read(key, text)
+        except FieldError as error:
+            refused.append(str(error))
+    if at is not None and not (at.isascii() and at.isdigit() and len(at) < 5):
+        refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
+        at = None
+    _fill(values.get("preset", FIRST_PRESET))
+    st.session_state.update(values)
+    st.session_state["refused"] = refused
+    st.session_state["start_at"] = None if at is None else int(at)
+    st.session_state.pop("written", None)
+
+
+def _fill(name: str) -> None:
+    st.session_state.update({"preset": name, "adopted": name} | of_preset(PRESETS[name]))

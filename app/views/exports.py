@@ -1,0 +1,114 @@
+"""Figures that can be taken away: their files, caption and command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+import streamlit as st
+
+import export
+from describe import caption, plain
+from ibcore import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A figure to hand out: `draw(theme)` makes the chart, `seen` says what it shows.
+
+    `more` are tables beside its own, by the word on their button.
+    """
+
+    name: str
+    draw: Callable[[str], dict]
+    table: pd.DataFrame
+    seen: str
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Handout:
+    """What goes out with a figure: the stem of its file names, its caption, the command.
+
+    `command` makes `what` again; `files` are offered beside the figure's own.
+    """
+
+    stem: str
+    caption: list[str]
+    command: str
+    what: str = "this table"
+    files: dict[str, tuple] = field(default_factory=dict)
+
+
+def exports(figure: Figure, run: Run, command: str) -> None:
+    """Buttons that hand out the figure, its table, the run and the experiment.
+
+    `command` makes the run and the table again.
+    """
+    lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
+    hand_out(figure, Handout(stem, lines, command, "the run and this table", _run_files(run)))
+
+
+def hand_out(figure: Figure, handout: Handout) -> None:
+    """Buttons that hand out the figure, its table and the files of the handout.
+
+    The buttons are drawn when the box is opened, and files are made when one is pressed.
+    """
+    box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
+    if box.open:
+        with box:
+            _export_buttons(figure, handout)
+
+
+def _export_buttons(figure: Figure, handout: Handout) -> None:
+    lines = handout.caption
+    files = _files(figure, handout.stem, lines) | handout.files
+    columns = st.columns(len(files))
+    for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
+        column.download_button(
+            label,
+            data,
+            file_name,
+            mime,
+            key=f"{figure.name}-{label}",
+            on_click="ignore",
+            width="stretch",
+        )
+    st.caption("Figures carry this caption:")
+    for line in lines:
+        st.caption(plain(line))
+    st.caption(f"The command that makes {handout.what} again:")
+    st.code(handout.command, language="sh", wrap_lines=True)
+
+
+def _table_file(table: pd.DataFrame, name: str) -> tuple:
+    return lambda: export.to_csv(table), f"{name}.csv", "text/csv"
+
+
+def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, tuple]:
+    """How each file is made, its name and its kind, by the word on its button."""
+    more = {
+        word: _table_file(table, f"{name}-{word.lower()}") for word, table in figure.more.items()
+    }
+
+    def chart() -> dict:
+        return figure.draw("light")
+
+    return {
+        "PNG": (lambda: export.to_png(chart(), lines), f"{name}.png", "image/png"),
+        "SVG": (lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
+        "PDF": (lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
+        "HTML": (lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
+        "CSV": (lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
+        **more,
+    }
+
+
+def _run_files(run: Run) -> dict[str, tuple]:
+    return {
+        "Run file": (run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
+        "Experiment": (
+            lambda: run.experiment.to_json().encode(),
+            f"experiment-{run.key[:8]}.json",
+            "application/json",
+        ),
+    }
