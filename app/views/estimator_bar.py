@@ -11,6 +11,7 @@ from describe import plain, view_words
 from families import FAMILIES, SLIDERS
 from ibcore import Binning, FieldError, Run
 from ibcore.estimators import Estimator
+from placed import placed
 from runs import Shown
 from views.tuning import tuned_button
 
@@ -35,6 +36,7 @@ def chosen_estimator() -> tuple[Estimator, str]:
         return Binning(settings["bins"]), wrong
 
 
+@placed
 def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
     """The controls of the estimator; the one they describe.
 

@@ -16,8 +16,9 @@ from charts import PlaneSettings, plane_figure
 from describe import plain, spread, view_words, what_am_i_looking_at
 from describe_checks import badges, reasons
 from describe_verdicts import strip
-from ibcore import View, exactness
+from ibcore import Run, View, exactness
 from ibcore.estimators import Estimator
+from placed import placed
 from playback import playback
 from views.estimator_bar import estimator_bar
 from views.exports import Figure, exports
@@ -109,12 +110,7 @@ def _show(
     look: Look, shown: runs.Shown, estimator: Estimator, view: View, table: pd.DataFrame
 ) -> None:
     beyond = beyond_limits(shown, estimator, view)
-    if view.subset is not None:
-        st.caption(_SUBSET.format(plain(view_words(shown.run, view))))
-    if look.verdict:
-        st.caption(look.verdict)
-    if look.signs:
-        st.markdown(look.signs, help=look.help)
+    _remarks(look, shown.run, view)
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
         st.vega_lite_chart(spec=look.spec, key="plane", theme=None, width="content")
@@ -128,6 +124,16 @@ def _show(
         f"{estimator.label}, {spread(run)}, {view_words(run, view)}; bits{beyond}{_said(look)}",
     )
     exports(figure, run, commands.reproduction(run.experiment, estimator, view))
+
+
+@placed
+def _remarks(look: Look, run: Run, view: View) -> None:
+    if view.subset is not None:
+        st.caption(_SUBSET.format(plain(view_words(run, view))))
+    if look.verdict:
+        st.caption(look.verdict)
+    if look.signs:
+        st.markdown(look.signs, help=look.help)
 
 
 def _said(look: Look) -> str:

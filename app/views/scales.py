@@ -11,6 +11,7 @@ from describe import layer_names, plain
 from ibcore import Binning, Run, View
 from ibcore.estimators import Estimator, label_entropy
 from ibcore.plane import outside_limits
+from placed import placed
 from runs import Shown
 
 
@@ -39,6 +40,7 @@ SEEN_BEYOND = 200
 """So many images tell whether limits cut activations off: the page waits for the answer."""
 
 
+@placed
 def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "") -> str:
     """Say so where fixed limits cut activations off: it looks like compression.
 

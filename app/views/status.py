@@ -8,6 +8,7 @@ import jobs
 import runs
 import session
 from describe import duration, experiment_line, plain
+from placed import placed
 from runs import Shown
 
 ORIGINS = {
@@ -36,6 +37,7 @@ def body(draw) -> None:
     st.fragment(once, run_every=0.5 if polling else None)()
 
 
+@placed
 def status(shown: Shown) -> jobs.Job | None:
     """Say where the run is from and how its training stands; its job, if there is one."""
     notes()
@@ -138,6 +140,7 @@ def _divergence(run) -> None:
         )
 
 
+@placed
 def work_line(
     job: jobs.Job | None, what: str, name: str = "work", *, complete: bool = False
 ) -> None:

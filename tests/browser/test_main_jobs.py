@@ -142,6 +142,18 @@ def test_what_was_chosen_outlives_its_widget(server, open_page):
     expect(page.get_by_role("combobox", name="Samples", exact=True)).to_have_value("training set")
 
 
+def test_one_line_more_leaves_slider_and_chart_as_they_are(server, open_page):
+    page = idle(open_page(server.url))
+    made = [thumb(page, "Number of bins"), chart(page).locator("canvas")]
+    for part in made:
+        part.evaluate("part => { part.theFirst = true }")
+    page.get_by_label("Learning rate", exact=True).fill("0.01")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The settings in the sidebar are not trained yet")).to_be_visible()
+    idle(page)
+    assert [part.evaluate("part => part.theFirst") for part in made] == [True, True]
+
+
 def test_a_link_fetches_nothing_from_elsewhere(server, open_page):
     page = idle(open_page(server.url + "/?task=![](http://192.0.2.1/a.png)"))
     expect(page.get_by_text("The link: task:")).to_be_visible()
