@@ -12,7 +12,7 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 IDLE = '[data-testid=stApp][data-test-script-state="notRunning"]'
-SHORT = "preset=quick-tanh&epochs=900&reps=2&ckpt=30&layers=6-4"
+SHORT = "preset=quick-tanh&epochs=600&reps=2&ckpt=30&layers=6-4"
 """A training of some ten seconds."""
 
 
@@ -197,8 +197,9 @@ def test_training_survives_reload_and_cancel_and_goes_on(server, open_page):
     chart(page)
     second = open_page(f"{server.url}/?{SHORT}")
     expect(second.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    second.close()
     button(page, "Cancel").click()
-    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 900"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 600"))).to_be_visible()
     chart(page)
     button(page, "Continue").click()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
@@ -340,7 +341,7 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
     second.start()
     try:
         page = idle(open_page(f"{second.url}/?{SHORT}"))
-        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 900"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 600"))).to_be_visible()
         button(page, "Continue").click()
         expect(page.get_by_text("This experiment is trained already.")).to_be_visible(
             timeout=60_000
