@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,10 +50,11 @@ def _of_run(experiment: Experiment, command: str, *words: str) -> str:
     return " ".join([*_run_words(experiment), second, *words])
 
 
-def _run_words(experiment: Experiment) -> list[str]:
+@lru_cache(maxsize=64)
+def _run_words(experiment: Experiment) -> tuple[str, ...]:
     preset, changes = nearest(experiment)
     settings = (f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items())
-    return ["python -m ibcore run", preset.name, *settings]
+    return "python -m ibcore run", preset.name, *settings
 
 
 def _seen_words(estimator: Estimator, view: View, *, value: bool = True) -> list[str]:

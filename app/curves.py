@@ -65,11 +65,20 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     if not curves.whole and _is_quick(shown.run, estimator):
         now = _in_time(shown.run, estimator, view, PAGE_SECONDS)
         return replace(now, job=curves.job)
+    if curves.whole:
+        name = repr(estimator), identity(shown.run, estimator, view)
+        return Curves(_rung(name, curves.table, estimator), True)
     return replace(curves, table=_at_value(curves.table, estimator))
 
 
 def _is_quick(run: Run, estimator: Estimator) -> bool:
     return isinstance(estimator, QUICK) and not run.experiment.network.filters
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rung(name: tuple, _ladder: pd.DataFrame, _estimator: Estimator) -> pd.DataFrame:
+    """Of a whole ladder the rows of the estimator's own value; `name` tells one from another."""
+    return _at_value(_ladder, _estimator)
 
 
 def _at_value(table: pd.DataFrame, estimator: Estimator) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import math
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 
 from charts.theme import chart_config
 
@@ -51,6 +52,17 @@ def template(body: dict, theme: str, width: int, description: str) -> str:
 def specification(text: str, rows: dict[str, Rows]) -> dict:
     """A new specification from a template and its named data sets."""
     return {**json.loads(text), "datasets": rows}
+
+
+def packed(chart: dict) -> dict:
+    """The chart with every data set as an Arrow table, for one that is sent more than once."""
+    return {**chart, "datasets": {name: _packed(rows) for name, rows in chart["datasets"].items()}}
+
+
+def _packed(rows: Rows) -> pa.Table:
+    if isinstance(rows, pd.DataFrame):
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    return pa.Table.from_pylist(rows)
 
 
 def plain(chart: dict) -> dict:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import export
 from describe import caption, plain
@@ -44,22 +45,29 @@ def exports(figure: Figure, run: Run, command: str) -> None:
 
     `command` makes the run and the table again.
     """
-    lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
-    hand_out(figure, Handout(stem, lines, command, "the run and this table", _run_files(run)))
+    box = _opened(figure)
+    if box is not None:
+        lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
+        with box:
+            what = "the run and this table"
+            _buttons(figure, Handout(stem, lines, command, what, _run_files(run)))
 
 
 def hand_out(figure: Figure, handout: Handout) -> None:
-    """Buttons that hand out the figure, its table and the files of the handout.
-
-    The buttons are drawn when the box is opened, and files are made when one is pressed.
-    """
-    box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
-    if box.open:
+    """Buttons that hand out the figure, its table and the files of the handout."""
+    box = _opened(figure)
+    if box is not None:
         with box:
-            _export_buttons(figure, handout)
+            _buttons(figure, handout)
 
 
-def _export_buttons(figure: Figure, handout: Handout) -> None:
+def _opened(figure: Figure) -> DeltaGenerator | None:
+    """The box of the buttons where it is open: they are drawn then, and files made when pressed."""
+    box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
+    return box if box.open else None
+
+
+def _buttons(figure: Figure, handout: Handout) -> None:
     lines = handout.caption
     files = _files(figure, handout.stem, lines) | handout.files
     columns = st.columns(len(files))

@@ -12,7 +12,7 @@ import curves
 import runs
 import session
 import state
-from charts import PlaneSettings, plane_figure
+from charts import PlaneSettings, packed, plane_figure
 from describe import plain, spread, view_words, what_am_i_looking_at
 from describe_checks import badges, reasons
 from describe_verdicts import strip
@@ -78,32 +78,38 @@ def draw() -> bool:
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
     run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
-    losses = analysis.of_history(run.content_key, run)
-    words = what_am_i_looking_at(run, estimator, view, settings)
     if shown.origin == "live" or not found.whole:
+        losses = analysis.of_history(run.content_key, run)
+        words = what_am_i_looking_at(run, estimator, view, settings)
         return Look(settings, plane_figure(found.table, losses, settings), words)
     key = run.content_key, repr(estimator), repr(view)
-    verdicts = analysis.of_plane(key, found.table)
-    soft = run.dataset.p_y_given_x is not None
-    most = run.dataset.i_xy if soft else settings.h_y
-    laws = analysis.of_laws(key, found.table, settings.h_x, most)
-    exact = exactness(run, estimator)
-    return Look(
-        settings,
-        _figure(key, settings, found.table, losses),
-        words,
-        verdict=strip(verdicts, settings.layer_names, estimator.label, exact=exact == "exact"),
-        signs=badges(laws, exact),
-        help="  \n".join(reasons(laws, exact)),
-    )
+    return _last_look(key, settings, run, estimator, view, found.table)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _figure(
-    identity: tuple, settings: PlaneSettings, _table: pd.DataFrame, _losses: pd.DataFrame
-) -> dict:
-    """The chart of a table that grows no more; `identity` names it."""
-    return plane_figure(_table, _losses, settings)
+def _last_look(
+    key: tuple,
+    settings: PlaneSettings,
+    _run: Run,
+    _estimator: Estimator,
+    _view: View,
+    _table: pd.DataFrame,
+) -> Look:
+    """Of a table that grows no more; `key` names run, estimator and view."""
+    verdicts = analysis.of_plane(key, _table)
+    soft = _run.dataset.p_y_given_x is not None
+    most = _run.dataset.i_xy if soft else settings.h_y
+    laws = analysis.of_laws(key, _table, settings.h_x, most)
+    exact = exactness(_run, _estimator)
+    losses = analysis.of_history(_run.content_key, _run)
+    return Look(
+        settings,
+        packed(plane_figure(_table, losses, settings)),
+        what_am_i_looking_at(_run, _estimator, _view, settings),
+        verdict=strip(verdicts, settings.layer_names, _estimator.label, exact=exact == "exact"),
+        signs=badges(laws, exact),
+        help="  \n".join(reasons(laws, exact)),
+    )
 
 
 def _show(
