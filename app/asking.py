@@ -35,8 +35,14 @@ def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
             job.state, job.error = "failed", unkept
         if job.active or job.state == "failed" or job.cancelled:
             return job
-    jobs.registry().retire_unseen(key.split(" ")[0] + " ", UNSEEN_SECONDS)
+    make_room(key.split(" ")[0])
     return jobs.registry().start(key, request())
+
+
+def make_room(*kinds: str) -> None:
+    """Retire the work of these kinds that no page has asked about for a while."""
+    for kind in kinds:
+        jobs.registry().retire_unseen(kind + " ", UNSEEN_SECONDS)
 
 
 def _of(shown: Shown) -> dict:

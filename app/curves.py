@@ -24,6 +24,9 @@ QUICK = (Binning, Gaussian, Quantised)
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 """After how long a look begins no further checkpoint: at a run in training, at any other."""
 
+REST = 4
+"""A run in training is left alone for so many times as long as a look at it took."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -55,20 +58,34 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
 
     On a computed ladder nothing is estimated. Else what is quick is estimated at once,
     as far as a moment allows, while a worker computes the ladder; the rest is left to
-    the worker, whose checkpoints appear as they are done. Empty where a training is spared.
+    the worker, whose checkpoints appear as they are done: first at the estimator's own
+    value, then the ladder. Empty where a training is spared.
     """
     if spared(shown):
         return Curves(pd.DataFrame(), False)
+    run = shown.run
     if shown.origin == "live":
-        return _in_time(shown.run, estimator, view, LIVE_SECONDS)
-    curves = ladder(shown, estimator, view)
-    if not curves.whole and _is_quick(shown.run, estimator):
-        now = _in_time(shown.run, estimator, view, PAGE_SECONDS)
-        return replace(now, job=curves.job)
-    if curves.whole:
-        name = repr(estimator), identity(shown.run, estimator, view)
-        return Curves(_rung(name, curves.table, estimator), True)
-    return replace(curves, table=_at_value(curves.table, estimator))
+        return _now_and_then(run, estimator, view)
+    found = known_ladder(shown, estimator, view)
+    if found.whole:
+        name = repr(estimator), identity(run, estimator, view)
+        return Curves(_rung(name, found.table, estimator), True)
+    if _is_quick(run, estimator):
+        job = _request(shown, estimator, view)
+        return replace(_in_time(run, estimator, view, PAGE_SECONDS), job=job)
+    return _growing(shown, estimator, view, _at_value(found.table, estimator))
+
+
+def _growing(shown: Shown, estimator: Estimator, view: View, on_ladder: pd.DataFrame) -> Curves:
+    """What a worker has got through at the estimator's own value, by itself or on the ladder."""
+    if shown.run.experiment.network.filters:
+        # Of images the distances take the time: the whole ladder costs what one value does.
+        return Curves(on_ladder, False, _request(shown, estimator, view))
+    value = getattr(estimator, estimator.parameter)
+    job = _request(shown, estimator, view, first=value)
+    alone, done = store().known_curves(shown.run, estimator, [value], view=view)
+    alone = alone.drop(columns=estimator.parameter, errors="ignore")
+    return Curves(max(alone, on_ladder, key=len), done == len(shown.run.epochs), job)
 
 
 def _is_quick(run: Run, estimator: Estimator) -> bool:
@@ -101,11 +118,11 @@ def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection
     run = shown.run
     only = [k for k, epoch in enumerate(run.epochs.tolist()) if epoch in epochs]
     if shown.origin == "live":
-        return _in_time(run, estimator, view, LIVE_SECONDS, only)
+        return _now_and_then(run, estimator, view, only)
     with contextlib.suppress(LookupError):
         table = _kept_ladder(run, estimator, view, tuple(only))
         return Curves(_at_value(table, estimator), True)
-    job = _request(shown, estimator, view, run.epochs[only].tolist())
+    job = _request(shown, estimator, view, epochs=run.epochs[only].tolist())
     if _is_quick(shown.run, estimator):
         return replace(_in_time(run, estimator, view, PAGE_SECONDS, only), job=job)
     values = estimator.default_ladder
@@ -125,6 +142,21 @@ def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
     value = getattr(estimator, estimator.parameter)
     table, done = store().known_curves(shown.run, estimator, [value], view=view)
     return Curves(table, done == len(shown.run.epochs))
+
+
+def _now_and_then(
+    run: Run, estimator: Estimator, view: View, only: Sequence[int] | None = None
+) -> Curves:
+    """What a moment allows at a run in training, which needs the machine itself."""
+    name = run.experiment.key, repr(estimator), repr(view), only
+    before, again_at, found = st.session_state.get("live_look", (None, 0.0, None))
+    started = time.monotonic()
+    if before == name and started < again_at:
+        return found
+    found = _in_time(run, estimator, view, LIVE_SECONDS, only)
+    ended = time.monotonic()
+    st.session_state["live_look"] = name, ended + REST * (ended - started), found
+    return found
 
 
 def _in_time(
@@ -193,10 +225,8 @@ def _whole_ladder(
     return table
 
 
-def _request(
-    shown: Shown, estimator: Estimator, view: View, epochs: list[int] | None = None
-) -> jobs.Job | None:
-    """The worker at the whole ladder, at all epochs or at these alone."""
+def _request(shown: Shown, estimator: Estimator, view: View, **more: object) -> jobs.Job | None:
+    """The worker at the whole ladder, at some `epochs` alone or one value `first`."""
     key = "curves " + " ".join(identity(shown.run, estimator, view))
     request = {
         "job": "curves",
@@ -204,6 +234,7 @@ def _request(
         "values": list(estimator.default_ladder),
         "view": vars(view),
     }
-    if epochs is not None:
-        key, request = f"{key} {epochs}", request | {"epochs": epochs}
+    if "epochs" in more:
+        key = f"{key} {more['epochs']}"
+    request |= more
     return ask(shown, key, request, "the estimates could not be kept in the cache folder")

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice, repeat
 from pathlib import Path
@@ -177,7 +177,19 @@ class Run:
         Raises ValueError where they are no longer those the run was trained on, or
         do not fit its weights.
         """
-        dataset, name = load(self.experiment.task), self.experiment.task.name
+        return self._checked(load(self.experiment.task))
+
+    def on(self, dataset: Dataset) -> "Run":
+        """The same run with its data at hand, which are loaded otherwise.
+
+        Raises ValueError as `dataset` does.
+        """
+        run = replace(self)
+        run.__dict__["dataset"] = run._checked(dataset)
+        return run
+
+    def _checked(self, dataset: Dataset) -> Dataset:
+        name = self.experiment.task.name
         if dataset.fingerprint != self.fingerprint:
             raise ValueError(f"task: the data of {name} have changed since this run")
         try:
@@ -590,7 +602,8 @@ def train(
         except Stopped:
             if journal is not None:
                 journal.save_state(trainer, now=True)
-    return Run.from_checkpoints(experiment, dataset.fingerprint, [kept[e] for e in sorted(kept)])
+    checkpoints = [kept[epoch] for epoch in sorted(kept)]
+    return Run.from_checkpoints(experiment, dataset.fingerprint, checkpoints).on(dataset)
 
 
 def _resumed(trainer: Trainer, journal: Journal | None) -> dict[int, Checkpoint]:

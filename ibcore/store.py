@@ -200,7 +200,7 @@ class Store:
         if self._has("run", key):
             journal.clear()
         # The entry may be that of an experiment which differs where it does not count.
-        return replace(run, experiment=experiment)
+        return replace(run, experiment=experiment).on(dataset)
 
     def holds(self, experiment: Experiment, dataset: Dataset | None = None) -> bool:
         """Whether the finished run of that experiment is in the cache."""
@@ -223,7 +223,7 @@ class Store:
         key = run_key(experiment, dataset.fingerprint)
         if self._has("run", key):
             try:
-                return replace(self._get("run", key, _refuse), experiment=experiment)
+                return replace(self._get("run", key, _refuse), experiment=experiment).on(dataset)
             except LookupError:
                 return None
         if known is not None and known.key != key:
@@ -232,7 +232,7 @@ class Store:
         new = journal.checkpoints(experiment, skip=0 if known is None else len(known.epochs))
         if not new:
             return known
-        return Run.from_checkpoints(experiment, dataset.fingerprint, new, before=known)
+        return Run.from_checkpoints(experiment, dataset.fingerprint, new, before=known).on(dataset)
 
     def _journal_folder(self, key: str) -> Path:
         return self.folder / "partial" / f"{key}-{FORMAT}"

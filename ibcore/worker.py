@@ -5,7 +5,7 @@ The first line on stdin is the request, as JSON:
     {"job": "train", "experiment": {...}, "device": "auto"}
     {"job": "curves", "experiment": {...} or "run": PATH, "estimator": {...},
      "values": [...], "view": {"samples": "all", "subset": null, "channels": "concat"},
-     "epochs": [0, 100]}
+     "epochs": [0, 100], "first": 0.1}
     {"job": "probe", "experiment": {...} or "run": PATH, "probe": {...}}
     {"job": "sizes", "experiment": {...} or "run": PATH, "epoch": 100,
      "estimator": {...}, "view": {...}}
@@ -13,8 +13,9 @@ The first line on stdin is the request, as JSON:
     {"job": "trials", "cases": [...], "estimators": [...], "n": 4096, "seeds": 10}
 
 `device`, `view` and each part of it may be left out; above are their defaults. `epochs`,
-recorded ones of the run, are all of them where they are left out. `cases` are names of TRUTHS,
-and so many `seeds` count from 0.
+recorded ones of the run, are all of them where they are left out; `first` is the value that is
+done before the others, at all epochs, if one is. `cases` are names of TRUTHS, and so many
+`seeds` count from 0.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or
 `error`. Closing stdin cancels: what was computed is kept in the store, and the
@@ -134,8 +135,11 @@ def _curves(request: dict, store: Store, emit, should_stop) -> dict:
     estimator = from_dict(_part(request, "estimator", dict))
     values, view = _part(request, "values", list), _view(request)
     only = _checkpoints(run, _part(request, "epochs", list, run.epochs.tolist()))
-    work = partial(store.curves, run, estimator, values, view=view, only=only)
-    return _by_checkpoint(run.epochs[only], emit, work, should_stop)
+    first = [[request["first"]]] if "first" in request else []
+    for part in (*first, values):
+        work = partial(store.curves, run, estimator, part, view=view, only=only)
+        ended = _by_checkpoint(run.epochs[only], emit, work, should_stop)
+    return ended
 
 
 def _view(request: dict) -> View:

@@ -78,12 +78,26 @@ def draw() -> bool:
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
     run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
-    if shown.origin == "live" or not found.whole:
-        losses = analysis.of_history(run.content_key, run)
-        words = what_am_i_looking_at(run, estimator, view, settings)
-        return Look(settings, plane_figure(found.table, losses, settings), words)
     key = run.content_key, repr(estimator), repr(view)
+    if shown.origin == "live" or not found.whole:
+        key = *key, len(found.table)
+        return _first_look(key, settings, run, estimator, view, found.table)
     return _last_look(key, settings, run, estimator, view, found.table)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _first_look(
+    key: tuple,
+    settings: PlaneSettings,
+    _run: Run,
+    _estimator: Estimator,
+    _view: View,
+    _table: pd.DataFrame,
+) -> Look:
+    """Of a table that will grow: no verdict yet; `key` names run, estimator, view and its rows."""
+    losses = analysis.of_history(_run.content_key, _run)
+    words = what_am_i_looking_at(_run, _estimator, _view, settings)
+    return Look(settings, packed(plane_figure(_table, losses, settings)), words)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

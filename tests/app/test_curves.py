@@ -58,3 +58,39 @@ def test_at_a_run_in_training_the_epochs_that_are_there_are_estimated(asked):
     pd.testing.assert_frame_equal(found.table, expected(KDE(0.1), 4), rtol=1e-6)
     assert found.whole
     assert asked == {}
+
+
+def test_the_value_on_the_slider_is_there_before_the_ladder(asked):
+    run, estimator = shown().run, KDE(0.1)
+    assert not curves.plane(shown(), estimator, VIEW).whole
+    ((_, request),) = asked.items()
+    assert (request["first"], request["values"]) == (0.1, list(estimator.default_ladder))
+    runs.store().curves(run, estimator, estimator.default_ladder, view=VIEW, only=[0, 1])
+    begun = curves.plane(shown(), estimator, VIEW)
+    assert (begun.whole, sorted(begun.table["epoch"].unique())) == (False, [0, 1])
+    runs.store().curves(run, estimator, [0.1], view=VIEW)
+    found = curves.plane(shown(), estimator, VIEW)
+    assert found.whole
+    table = found.table.reset_index(drop=True)
+    pd.testing.assert_frame_equal(table, expected(estimator, 0, 1, 2, 4), rtol=1e-6)
+    assert len(asked) == 1, "the ladder is the same work wherever one stands on it"
+
+
+def test_a_run_in_training_is_left_alone_after_a_look(monkeypatch, asked):
+    looks, clock = [], [0.0]
+
+    def look(*_):
+        clock[0] += 1.0
+        looks.append(clock[0])
+        return curves.Curves(pd.DataFrame({"look": looks}), False)
+
+    monkeypatch.setattr(curves.st, "session_state", {})
+    monkeypatch.setattr(curves, "_in_time", look)
+    monkeypatch.setattr(curves.time, "monotonic", lambda: clock[0])
+    for _ in range(40):
+        curves.plane(shown("live"), KDE(0.1), VIEW)
+        clock[0] += 0.5
+    assert 0.15 < len(looks) / clock[0] < 0.25, "a second of work in five or so"
+    before = len(looks)
+    curves.plane(shown("live"), KDE(0.2), VIEW)
+    assert len(looks) == before + 1, "another value is looked at once"

@@ -418,3 +418,13 @@ def test_weights_and_data_that_do_not_belong_together_are_refused():
     narrower = replace(run, weights=(run.weights[0][..., :7], *run.weights[1:]))
     with pytest.raises(ValueError, match="its weights do not fit the data of task symmetric"):
         Run.load(io.BytesIO(narrower.to_bytes())).activations(0)
+
+
+def test_a_run_with_its_data_at_hand_does_not_load_them(monkeypatch):
+    run, dataset = trained(tiny()), load(tiny().task)
+    monkeypatch.setattr("ibcore.run.load", None)
+    for known in (train(tiny(), dataset=dataset, device="cpu"), run.on(dataset)):
+        assert known.dataset is dataset
+        assert_same(known, run)
+    with pytest.raises(ValueError, match="the data of symmetric have changed"):
+        replace(run, fingerprint="0" * 16).on(dataset)

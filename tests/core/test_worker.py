@@ -275,6 +275,25 @@ def test_curves_are_computed_at_some_epochs_alone(tmp_path, monkeypatch):
     assert store.known_curves(run, Binning(), [5, 30], view=view, only=[0, 1])[1] == 1
 
 
+def test_one_value_is_done_at_all_epochs_before_the_others(tmp_path, monkeypatch):
+    store, run = Store(tmp_path), trained(tiny())
+    seen = []
+    whole = Store.curves
+
+    def watched(self, run, estimator, values, **more):
+        seen.append(list(values))
+        return whole(self, run, estimator, values, **more)
+
+    monkeypatch.setattr(Store, "curves", watched)
+    request = curves_request(run=str(store.keep(run)), first=30)
+    *progress, last = serve(request, monkeypatch, tmp_path)
+    assert last == {"event": "done", "complete": True}
+    assert seen == [[30], [5, 30]]
+    assert [e["done"] for e in progress] == [1, 2, 3, 4, 1, 2, 3, 4]
+    for values in seen:
+        assert store.known_curves(run, Binning(), values)[1] == 4
+
+
 def test_curves_are_computed_for_a_run_file_and_a_run_that_ended_in_divergence(
     tmp_path, monkeypatch
 ):
@@ -366,6 +385,7 @@ WRONG = {
 }
 WRONG_CURVES = {
     "no estimator": ({"estimator": None}, "estimator"),
+    "no number to begin with": ({"first": "ten"}, "n_bins"),
     "unknown estimator": ({"estimator": {"family": "edge"}}, "estimator"),
     "a list as family": ({"estimator": {"family": []}}, "estimator"),
     "wrong bins": ({"estimator": {"family": "binning", "n_bins": 1}}, "n_bins"),
