@@ -58,8 +58,8 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
 
     On a computed ladder nothing is estimated. Else what is quick is estimated at once,
     as far as a moment allows, while a worker computes the ladder; the rest is left to
-    the worker, whose checkpoints appear as they are done: first at the estimator's own
-    value, then the ladder. Empty where a training is spared.
+    the worker, whose checkpoints appear as they are done: first at the value where the
+    worker was set to it, then the ladder. Empty where a training is spared.
     """
     if spared(shown):
         return Curves(pd.DataFrame(), False)
@@ -83,9 +83,23 @@ def _growing(shown: Shown, estimator: Estimator, view: View, on_ladder: pd.DataF
         return Curves(on_ladder, False, _request(shown, estimator, view))
     value = getattr(estimator, estimator.parameter)
     job = _request(shown, estimator, view, first=value)
-    alone, done = store().known_curves(shown.run, estimator, [value], view=view)
+    try:
+        name = repr(estimator), identity(shown.run, estimator, view)
+        return Curves(_whole_value(name, shown.run, estimator, view), True, job)
+    except LookupError:
+        alone, _ = store().known_curves(shown.run, estimator, [value], view=view)
     alone = alone.drop(columns=estimator.parameter, errors="ignore")
-    return Curves(max(alone, on_ladder, key=len), done == len(shown.run.epochs), job)
+    return Curves(max(alone, on_ladder, key=len), False, job)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _whole_value(name: tuple, _run: Run, _estimator: Estimator, _view: View) -> pd.DataFrame:
+    """All checkpoints at the estimator's own value; LookupError where one is not known."""
+    value = getattr(_estimator, _estimator.parameter)
+    table, done = store().known_curves(_run, _estimator, [value], view=_view)
+    if done < len(_run.epochs):
+        raise LookupError
+    return table.drop(columns=_estimator.parameter)
 
 
 def _is_quick(run: Run, estimator: Estimator) -> bool:
@@ -147,7 +161,10 @@ def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
 def _now_and_then(
     run: Run, estimator: Estimator, view: View, only: Sequence[int] | None = None
 ) -> Curves:
-    """What a moment allows at a run in training, which needs the machine itself."""
+    """What a moment allows at a run in training, which needs the machine itself.
+
+    In between it is what the last look found, of fewer checkpoints than the run may have.
+    """
     name = run.experiment.key, repr(estimator), repr(view), only
     before, again_at, found = st.session_state.get("live_look", (None, 0.0, None))
     started = time.monotonic()

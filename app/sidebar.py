@@ -10,7 +10,6 @@ import jobs
 import runs
 import session
 import state
-from asking import make_room
 from charts import network_drawing
 from controls import flag, number, select, text
 from describe import duration, plain
@@ -232,7 +231,6 @@ def _run_buttons(experiment: Experiment | None) -> None:
 
 def start(experiment: Experiment) -> None:
     """Train the experiment in a worker, or join the one at it."""
-    make_room("curves", "probe", "sizes")
     key = runs.training_key(experiment)
     request = {"job": "train", "experiment": runs.as_json(experiment)}
     jobs.registry().start(key, request)

@@ -14,7 +14,7 @@ The first line on stdin is the request, as JSON:
 
 `device`, `view` and each part of it may be left out; above are their defaults. `epochs`,
 recorded ones of the run, are all of them where they are left out; `first` is the value that is
-done before the others, at all epochs, if one is. `cases` are names of TRUTHS, and so many
+done before the others, at all of these epochs, if one is. `cases` are names of TRUTHS, and so many
 `seeds` count from 0.
 
 Every line on stdout is an event, as JSON: `progress`, `notice`, `done` or

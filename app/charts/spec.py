@@ -60,9 +60,7 @@ def packed(chart: dict) -> dict:
 
 
 def _packed(rows: Rows) -> pa.Table:
-    if isinstance(rows, pd.DataFrame):
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
 
 
 def plain(chart: dict) -> dict:

@@ -7,6 +7,7 @@ import streamlit as st
 import jobs
 import runs
 import session
+from asking import make_room
 from describe import duration, experiment_line, plain
 from placed import placed
 from runs import Shown
@@ -39,11 +40,15 @@ def body(draw) -> None:
 
 @placed
 def status(shown: Shown) -> jobs.Job | None:
-    """Say where the run is from and how its training stands; its job, if there is one."""
+    """Say where the run is from and how its training stands; the job that the page waits for."""
     notes()
     st.session_state["situation"] = runs.situation(shown)
     job = runs.training(shown)
     _follow(job)
+    if job is not None and job.active:
+        # A training needs the machine: what was under way when it began is left alone once
+        # nobody looks at it.
+        make_room("curves", "probe", "sizes")
     if job is not None:
         _job_line(job, "Training", shown.wanted.training.epochs)
     other = None if job is not None and job.active else _other_training()

@@ -544,3 +544,10 @@ def test_a_straight_path_needs_its_ends_only():
     assert turning_points([0, 1, 2, 3], [0, 2, 4, 6], 1e-9) == [0, 3]
     assert turning_points([0, 1, 2, 3], [0, 2, 4, 0], 1e-9) == [0, 2, 3]
     assert turning_points([5], [5], 1e-9) == [0]
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_a_packed_chart_says_what_the_chart_says(replicates):
+    spec = charts.plane_figure(*tables(replicates=replicates), SETTINGS)
+    rows = {name: rows.to_pandas() for name, rows in charts.packed(spec)["datasets"].items()}
+    assert charts.plain({"datasets": rows})["datasets"] == charts.plain(spec)["datasets"]
