@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+WORKER = (sys.executable, "-m", "ibcore.worker")
 PATIENCE_SECONDS = 3.0
 """How long a cancelled worker may go on with what it is at."""
 
@@ -128,7 +129,7 @@ class Jobs:
 
 def _launch(request: dict) -> Job:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ibcore.worker"],
+        WORKER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -67,17 +67,17 @@ def test_a_refused_request_says_why(registry):
     assert job.error.startswith("activation: 'swish' is not allowed")
 
 
-def test_a_worker_that_prints_noise_ends_all_the_same(registry, monkeypatch, tmp_path):
-    noisy = tmp_path / "noisy"
-    noisy.write_text(f"#!{sys.executable}\nprint('hello')\nprint('[1]')\nprint('{{}}')\n")
-    noisy.chmod(0o755)
-    monkeypatch.setattr(jobs.sys, "executable", str(noisy))
+def test_a_worker_that_prints_noise_ends_all_the_same(registry, monkeypatch):
+    noise = "print('hello'); print('[1]'); print('{}')"
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", noise))
     job = registry.start("a", request())
     wait(lambda: not job.active)
     assert job.state == "failed"
 
 
-def test_only_jobs_that_nobody_asks_about_are_retired(registry):
+def test_only_jobs_that_nobody_asks_about_are_retired(registry, monkeypatch):
+    # What a worker does is of no account here, but that it lives until its stdin is closed.
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", "import sys; sys.stdin.read()"))
     old, new, other = (registry.start(key, request()) for key in ("curves a", "curves b", "train"))
     old.seen = other.seen = time.monotonic() - 60
     registry.retire_unseen("curves ", 10)

@@ -121,9 +121,6 @@ def test_what_was_chosen_outlives_its_widget(server, open_page):
     page.wait_for_url(re.compile("samples=train"))
     page.keyboard.press("Escape")
     expect(page.get_by_label("Samples", exact=True)).to_have_count(0)
-    choose(page, "Estimator", "KDE")
-    thumb(page, "Noise variance σ²").press("ArrowRight")
-    choose(page, "Estimator", "Binning")
     thumb(page, "Number of bins").press("ArrowRight")
     page.wait_for_url(re.compile("bins=32"))
     page.get_by_role("link", name="Guide").click()
@@ -133,8 +130,6 @@ def test_what_was_chosen_outlives_its_widget(server, open_page):
     expect(page.get_by_label("Train fraction", exact=True)).to_have_value("0.7")
     page.get_by_role("link", name="Information plane").click()
     expect(thumb(page, "Number of bins")).to_have_attribute("aria-valuetext", "32")
-    choose(page, "Estimator", "KDE")
-    expect(thumb(page, "Noise variance σ²")).to_have_attribute("aria-valuetext", "0.2")
     button(page, "Options").click()
     expect(page.get_by_role("combobox", name="Samples", exact=True)).to_have_value("training set")
 
