@@ -19,6 +19,7 @@ from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
 from ibcore.networks import Shape, layer_shapes
 from ibcore.presets import PRESETS
 from ibcore.training import check_size, estimated_seconds, n_parameters
+from placed import placed
 
 LABELS = {
     "task": "Task",
@@ -160,9 +161,7 @@ def _network_fields(
     wrong: dict, experiment: Experiment | None, shapes: tuple[Shape, ...] | None
 ) -> None:
     _field("layers", wrong)
-    if shapes is not None:
-        drawing = network_drawing(drawn_layers(experiment.network, shapes), theme(), width=236)
-        st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
+    _drawing(experiment, shapes)
     left, right = st.columns(2)
     with left:
         _field("act", wrong)
@@ -170,6 +169,14 @@ def _network_fields(
     with right:
         _field("bits", wrong)
         _field("out", wrong)
+
+
+@placed
+def _drawing(experiment: Experiment | None, shapes: tuple[Shape, ...] | None) -> None:
+    """The network, where there is one."""
+    if shapes is not None:
+        drawing = network_drawing(drawn_layers(experiment.network, shapes), theme(), width=236)
+        st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
 
 
 def _training_fields(drawn: list[str], wrong: dict) -> None:
@@ -182,6 +189,7 @@ def _training_fields(drawn: list[str], wrong: dict) -> None:
     _field("resample", wrong)
 
 
+@placed
 def _field(key: str, wrong: dict[str, Exception]) -> None:
     """One widget, and what is wrong with it below it."""
     setting, label, hint = state.BY_KEY[key], LABELS[key], HELP.get(key)

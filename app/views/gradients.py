@@ -34,6 +34,7 @@ from describe_phases import (
 )
 from ibcore import GradientProbe, LossChangeProbe, WeightProbe, defined
 from ibcore.estimators import Estimator
+from placed import placed
 from views.exports import Figure, exports
 from views.status import body, status, work_line
 
@@ -85,6 +86,7 @@ def _settings(shown: runs.Shown, heading: str = "") -> EpochSettings:
     return EpochSettings(names, run.experiment.epochs, sidebar.theme(), WIDTH, heading)
 
 
+@placed
 def _found(shown: runs.Shown, probe) -> curves.Curves:
     """The probe's table, with the progress of whoever computes it."""
     found = probing.table(shown, probe)

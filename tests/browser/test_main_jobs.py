@@ -172,6 +172,7 @@ def test_bad_entries_are_named_beside_their_fields_before_anything_starts(server
         field.fill(right)
         field.press("Enter")
         expect(page.get_by_text(message)).to_have_count(0)
+        idle(page)
 
 
 def test_a_link_that_asks_for_nonsense_is_named_and_the_rest_is_kept(server, open_page):
@@ -286,7 +287,7 @@ def test_gradients_by_definition_protocol_and_layer(server, open_page):
     page = idle(open_page(server.url + "/gradients?preset=saxe-tanh"))
     drawn = page.locator(".st-key-gradient-phases-chart canvas")
     expect(drawn).to_be_visible()
-    sentence = page.get_by_role("listitem").filter(has_text="1: 10 tanh")
+    sentence = page.get_by_role("listitem").filter(has_text="1: 10 tanh").first
     expect(sentence).to_contain_text("crossed at epoch 11")
     page.get_by_role("radio", name="Weights fixed, one epoch").click()
     expect(sentence).to_contain_text("crossed at epoch 10")
