@@ -9,6 +9,7 @@ import runs
 import session
 from asking import make_room
 from describe import duration, experiment_line, plain
+from garbage import spare_libraries
 from placed import placed
 from runs import Shown
 
@@ -31,6 +32,8 @@ def body(draw) -> None:
     def once() -> None:
         busy = draw()
         session.write_link()
+        # Some come late: the first step of a training brings a hundred thousand objects.
+        spare_libraries()
         if busy != polling:
             st.session_state["polling"] = busy
             st.rerun(scope="app")
