@@ -78,48 +78,35 @@ def draw() -> bool:
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
     run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
-    key = run.content_key, repr(estimator), repr(view)
-    if shown.origin == "live" or not found.whole:
-        key = *key, len(found.table)
-        return _first_look(key, settings, run, estimator, view, found.table)
-    return _last_look(key, settings, run, estimator, view, found.table)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _first_look(
-    key: tuple,
-    settings: PlaneSettings,
-    _run: Run,
-    _estimator: Estimator,
-    _view: View,
-    _table: pd.DataFrame,
-) -> Look:
-    """Of a table that will grow: no verdict yet; `key` names run, estimator, view and its rows."""
-    losses = analysis.of_history(_run.content_key, _run)
-    words = what_am_i_looking_at(_run, _estimator, _view, settings)
-    return Look(settings, packed(plane_figure(_table, losses, settings)), words)
+    key = run.content_key, repr(estimator), repr(view), len(found.table)
+    final = shown.origin != "live" and found.whole
+    return _made(key, settings, run, estimator, view, found.table, final=final)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _last_look(
+def _made(
     key: tuple,
     settings: PlaneSettings,
     _run: Run,
     _estimator: Estimator,
     _view: View,
     _table: pd.DataFrame,
+    *,
+    final: bool,
 ) -> Look:
-    """Of a table that grows no more; `key` names run, estimator and view."""
+    """`key` names run, estimator, view and the rows there are; more will come unless `final`."""
+    losses = analysis.of_history(_run.content_key, _run)
+    words = what_am_i_looking_at(_run, _estimator, _view, settings)
+    look = Look(settings, packed(plane_figure(_table, losses, settings)), words)
+    if not final:
+        return look
     verdicts = analysis.of_plane(key, _table)
     soft = _run.dataset.p_y_given_x is not None
     most = _run.dataset.i_xy if soft else settings.h_y
     laws = analysis.of_laws(key, _table, settings.h_x, most)
     exact = exactness(_run, _estimator)
-    losses = analysis.of_history(_run.content_key, _run)
-    return Look(
-        settings,
-        packed(plane_figure(_table, losses, settings)),
-        what_am_i_looking_at(_run, _estimator, _view, settings),
+    return replace(
+        look,
         verdict=strip(verdicts, settings.layer_names, _estimator.label, exact=exact == "exact"),
         signs=badges(laws, exact),
         help="  \n".join(reasons(laws, exact)),
