@@ -5,11 +5,16 @@ import streamlit as st
 import session
 import sidebar
 
+# Streamlit fades whatever it draws again, from half a second on. The picture says itself what
+# it shows, and a browser that keeps a fade ready for every element takes longer to draw it.
+LOOK = """
+.stMainBlockContainer {padding: 4rem 2rem 2rem}
+#vg-tooltip-element {white-space: pre-line}
+.stElementContainer[data-stale], .stExpander summary {transition: none; opacity: 1}
+"""
+
 st.set_page_config("Information bottleneck explorer", layout="wide")
-st.html(
-    "<style>.stMainBlockContainer {padding: 4rem 2rem 2rem}"
-    "#vg-tooltip-element {white-space: pre-line}</style>"
-)
+st.html(f"<style>{LOOK}</style>")
 page = st.navigation(
     [
         st.Page("views/plane.py", title="Information plane", default=True),

@@ -7,6 +7,7 @@ every layer, measures other variables than T_1 .. T_L, which form no chain: it m
 break all of these, and then the number is a property of the estimator.
 """
 
+import numpy as np
 import pandas as pd
 
 TOLERANCE = 0.05
@@ -26,28 +27,25 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     within half a bit of the most that the samples allow; `bits` is NaN.
     """
     means = plane.groupby(["layer", "epoch"])[["i_xt", "i_ty", "saturated"]].mean()
-    i_xt, i_ty = (means[name].unstack("epoch") for name in ("i_xt", "i_ty"))
-    beyond = {
-        KINDS[0]: i_xt.diff().iloc[1:],
-        KINDS[1]: i_ty.diff().iloc[1:],
-        KINDS[2]: i_xt - h_x,
-        KINDS[3]: i_ty - h_y,
-    }
-    rows = [row for kind, excess in beyond.items() for row in _rows(kind, excess)]
-    often = means["saturated"].unstack("epoch") > 0.5
-    rows += [
-        {"kind": KINDS[4], "layer": layer, "epoch": row.idxmax(), "bits": float("nan")}
-        | {"share": row.mean()}
-        for layer, row in often.iterrows()
-        if row.any()
+    grids = [means[name].unstack("epoch") for name in ("i_xt", "i_ty", "saturated")]
+    layers, epochs = grids[0].index, grids[0].columns
+    i_xt, i_ty, saturated = (grid.to_numpy() for grid in grids)
+    often = (saturated > 0.5).astype(float)
+    rows = [
+        *_rows(KINDS[0], layers[1:], epochs, np.diff(i_xt, axis=0)),
+        *_rows(KINDS[1], layers[1:], epochs, np.diff(i_ty, axis=0)),
+        *_rows(KINDS[2], layers, epochs, i_xt - h_x),
+        *_rows(KINDS[3], layers, epochs, i_ty - h_y),
+        *({**row, "bits": np.nan} for row in _rows(KINDS[4], layers, epochs, often)),
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(kind: str, excess: pd.DataFrame) -> list[dict]:
+def _rows(kind: str, layers: pd.Index, epochs: pd.Index, excess: np.ndarray) -> list[dict]:
+    """One for each layer of which the excess (layers, epochs) is somewhere above the tolerance."""
     return [
-        {"kind": kind, "layer": layer, "epoch": row.idxmax(), "bits": row.max()}
-        | {"share": (row > TOLERANCE).mean()}
-        for layer, row in excess.iterrows()
+        {"kind": kind, "layer": layer, "epoch": epochs[np.nanargmax(row)], "bits": np.nanmax(row)}
+        | {"share": np.mean(row > TOLERANCE)}
+        for layer, row in zip(layers, excess, strict=True)
         if (row > TOLERANCE).any()
     ]

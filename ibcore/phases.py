@@ -12,6 +12,7 @@ Curves are (R, K): R replicates at K checkpoints, whose `epochs` (K,) ascend.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtrit
@@ -378,10 +379,16 @@ def _resampled_means(values: np.ndarray, seed: int) -> np.ndarray:
 
     B is 0 for fewer than two replicates, which say nothing of their scatter.
     """
-    n = len(values)
+    return _weights(len(values), seed) @ values
+
+
+@lru_cache(maxsize=16)
+def _weights(n: int, seed: int) -> np.ndarray:
+    """How often each resample takes each of n replicates, as shares of n: (B, n)."""
     size = RESAMPLES if n > 1 else 0
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=size)
-    return (counts / n) @ values
+    shares = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=size) / n
+    shares.flags.writeable = False
+    return shares
 
 
 def _interval(values: np.ndarray) -> tuple[float | None, float | None]:

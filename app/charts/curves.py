@@ -60,7 +60,7 @@ def _information(settings: PlaneSettings, field: str, title: str, end: float) ->
         _now_rule(settings),
         base.properties(name=VIEWS[field])
         .mark_line(strokeWidth=1.6)
-        .encode(x=x, y=y, tooltip="name:N", **tint),
+        .encode(x=x, y=y, tooltip=tooltips("name"), **tint),
         base.mark_point(size=40, **UNSEEN).encode(x=x, y=y, detail="layer:N", tooltip=tooltips()),
         base.transform_filter(AT_NOW)
         .mark_point(size=42, filled=True)

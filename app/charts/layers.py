@@ -57,6 +57,9 @@ def lit(full: float = 1.0, dim: float = 0.12, field: str = "layer") -> alt.Opaci
     return alt.Opacity(condition={"test": test, "value": full}, value=dim)
 
 
-def tooltips() -> alt.Tooltip:
-    """All numbers of one mean, as `mean_rows` writes them."""
-    return alt.Tooltip("tip:N")
+def tooltips(field: str = "tip") -> dict:
+    """All numbers of one mean, as `mean_rows` writes them, or another text as it stands.
+
+    A browser asks every mark anew what it says; a field would be checked and formatted first.
+    """
+    return alt.value(alt.ExprRef(expr=f"datum.{field}"))

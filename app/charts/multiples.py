@@ -107,7 +107,7 @@ def _panel(settings: PlaneSettings, i: int, n_panels: int, width: int) -> dict:
         shown.mark_rect(fillOpacity=0, stroke=look.text, strokeWidth=2).encode(**edges),
         base.properties(name=_view(i))
         .mark_line(strokeWidth=1.6)
-        .encode(**at, order="k:Q", tooltip="name:N", **tint),
+        .encode(**at, order="k:Q", tooltip=tooltips("name"), **tint),
         base.transform_filter("datum.saturated > 0")
         .mark_point(size=14, color=look.text, **CROSS)
         .encode(**at, opacity=lit()),

@@ -118,7 +118,7 @@ def _mean_paths(settings: PlaneSettings, at: dict) -> list[alt.Chart]:
     line = (
         base.properties(name=VIEW)
         .mark_line(strokeWidth=1.8, strokeOpacity=0.75)
-        .encode(**at, color=colour(settings), order="k:Q", opacity=lit(), tooltip="name:N")
+        .encode(**at, color=colour(settings), order="k:Q", opacity=lit(), tooltip=tooltips("name"))
     )
     points = base.mark_point(size=16, strokeWidth=0).encode(
         **at,

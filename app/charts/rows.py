@@ -32,7 +32,7 @@ SATURATION = {
 }
 SINGLE_PATHS = 20
 """More paths of single replicates than these cannot be told apart and slow the chart down."""
-A_PIXEL = 0.002
+A_PIXEL = 0.003
 """Of an axis of some 500 pixels."""
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),

@@ -43,20 +43,16 @@ def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
     `channels`: whether the page lets the person choose how they are joined.
     """
     settings = session.current()
-    fixed = settings["est"] == "binning" and settings["limits"] == "fixed"
-    kind, rule, *edges, slider, options = st.columns(
-        [1.6, 1.9, 1.1, 1.1, 3.2, 1.2] if fixed else [1.6, 1.9, 5.4, 1.2],
-        vertical_alignment="bottom",
-    )
     key = state.parameter_key(settings)
-    limits = ["limits"] if settings["est"] == "binning" else []
-    select(kind, "Estimator", "est", format_func=lambda name: FAMILIES[name].short)
-    if limits:
-        select(rule, "Limits", "limits", format_func=RULES.get)
-    for edge, name, end in zip(edges, ("Lowest", "Highest"), ("low", "high"), strict=False):
-        number(edge, name, end, format="%g")
-    slide(slider, SLIDERS[key], key, format_func=lambda value: f"{value:g}")
-    box = options.popover("Options", key="options", on_change="rerun", width="stretch")
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    select(bar, "Estimator", "est", format_func=lambda name: FAMILIES[name].short, width=168)
+    if settings["est"] == "binning":
+        select(bar, "Limits", "limits", format_func=RULES.get, width=196)
+        if settings["limits"] == "fixed":
+            number(bar, "Lowest", "low", format="%g", width=112)
+            number(bar, "Highest", "high", format="%g", width=112)
+    slide(bar, SLIDERS[key], key, format_func=lambda value: f"{value:g}")
+    box = bar.popover("Options", key="options", on_change="rerun", width=124)
     if box.open:
         with box:
             _options(settings, shown, channels)
