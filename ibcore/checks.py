@@ -10,6 +10,8 @@ break all of these, and then the number is a property of the estimator.
 import numpy as np
 import pandas as pd
 
+from ibcore.tables import by_layer
+
 TOLERANCE = 0.05
 """Bits by which the mean over replicates must break a law to be named."""
 
@@ -26,10 +28,8 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     0.05 bits. For "saturated", layer and epoch are those where most replicates are
     within half a bit of the most that the samples allow; `bits` is NaN.
     """
-    means = plane.groupby(["layer", "epoch"])[["i_xt", "i_ty", "saturated"]].mean()
-    grids = [means[name].unstack("epoch") for name in ("i_xt", "i_ty", "saturated")]
-    layers, epochs = grids[0].index, grids[0].columns
-    i_xt, i_ty, saturated = (grid.to_numpy() for grid in grids)
+    layers, epochs, columns = by_layer(plane, "i_xt", "i_ty", "saturated")
+    i_xt, i_ty, saturated = (_mean(column) for column in columns.values())
     often = (saturated > 0.5).astype(float)
     rows = [
         *_rows(KINDS[0], layers[1:], epochs, np.diff(i_xt, axis=0)),
@@ -41,7 +41,14 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(kind: str, layers: pd.Index, epochs: pd.Index, excess: np.ndarray) -> list[dict]:
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Of the replicates that have a value, (L, R, K) -> (L, K); NaN where none has."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0).sum(axis=1) / there.sum(axis=1)
+
+
+def _rows(kind: str, layers: np.ndarray, epochs: np.ndarray, excess: np.ndarray) -> list[dict]:
     """One for each layer of which the excess (layers, epochs) is somewhere above the tolerance."""
     return [
         {"kind": kind, "layer": layer, "epoch": epochs[np.nanargmax(row)], "bits": np.nanmax(row)}

@@ -17,3 +17,22 @@ def by_replicate(table: pd.DataFrame, *names: str) -> tuple[np.ndarray, list[np.
         values[r, k] = table[name].to_numpy(float)
         columns.append(values)
     return epochs, columns
+
+
+def by_layer(
+    plane: pd.DataFrame, *names: str
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Layers (L,), epochs (K,) and each named column as (L, R, K); NaN where there is no row.
+
+    `plane` has the columns layer, replicate and epoch, one row for each triple of them.
+    """
+    axes = [
+        np.unique(plane[name].to_numpy(), return_inverse=True)
+        for name in ("layer", "replicate", "epoch")
+    ]
+    shape, place = tuple(len(there) for there, _ in axes), tuple(index for _, index in axes)
+    columns = {}
+    for name in names:
+        columns[name] = np.full(shape, np.nan)
+        columns[name][place] = plane[name].to_numpy(float)
+    return axes[0][0], axes[2][0], columns

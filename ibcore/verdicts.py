@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ibcore.phases import compression
-from ibcore.tables import by_replicate
+from ibcore.phases import Compression, compression
+from ibcore.tables import by_layer
 
 LEAST_CHECKPOINTS = 8
 """Fewer of them show no phases."""
@@ -35,18 +35,27 @@ def verdict_map(curves: pd.DataFrame, parameter: str, *, seed: int = 0) -> pd.Da
     if curves["epoch"].nunique() < LEAST_CHECKPOINTS:
         return pd.DataFrame(columns=[*keys, *COLUMNS])
     rows = [
-        dict(zip(keys, at, strict=True)) | _compression(table, seed)
-        for at, table in curves.groupby(keys, sort=True)
+        {parameter: value, **row}
+        for value, plane in curves.groupby(parameter)
+        for row in _compressions(plane, seed)
     ]
-    return pd.DataFrame(rows, columns=[*keys, *COLUMNS])
+    verdicts = pd.DataFrame(rows, columns=[*keys, *COLUMNS])
+    return verdicts.sort_values(keys, ignore_index=True)
 
 
-def _compression(table: pd.DataFrame, seed: int) -> dict:
-    epochs, (i_xt,) = by_replicate(table, "i_xt")
-    found = vars(compression(i_xt, epochs, seed=seed))
-    end = table["epoch"].to_numpy() >= epochs[-LAST]
-    known = {name: np.nan if value is None else value for name, value in found.items()}
-    return known | {"saturated": bool(table["saturated"].to_numpy()[end].mean() > 0.5)}
+def _compressions(plane: pd.DataFrame, seed: int) -> list[dict]:
+    layers, epochs, columns = by_layer(plane, "i_xt", "saturated")
+    ends = columns["saturated"][:, :, -LAST:]
+    # More of them saturated than not, of those that there are.
+    ends = np.nansum(ends, axis=(1, 2)) > np.nansum(1 - ends, axis=(1, 2))
+    return [
+        {"layer": layer, **_known(compression(i_xt, epochs, seed=seed)), "saturated": bool(end)}
+        for layer, i_xt, end in zip(layers, columns["i_xt"], ends, strict=True)
+    ]
+
+
+def _known(found: Compression) -> dict:
+    return {name: np.nan if value is None else value for name, value in vars(found).items()}
 
 
 def robustness(verdicts: pd.DataFrame, parameter: str) -> dict[int, tuple[str, list[float]]]:

@@ -60,7 +60,9 @@ def packed(chart: dict) -> dict:
 
 
 def _packed(rows: Rows) -> pa.Table:
-    return pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
+    if isinstance(rows, pd.DataFrame):
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    return pa.Table.from_pylist(rows)
 
 
 def plain(chart: dict) -> dict:

@@ -81,6 +81,23 @@ def test_mean_table_equals_its_slow_twin(rows):
             assert row["i_xt_high"] - row["i_xt_low"] == pytest.approx(2 * sd, abs=1e-6)
 
 
+def test_mean_table_takes_the_replicates_that_have_a_value():
+    rows = [
+        (1, 2.0),
+        (1, math.nan),
+        (1, 5.0),
+        (2, math.nan),
+        (2, math.nan),
+        (3, 7.0),
+        (3, math.nan),
+    ]
+    table = pd.DataFrame(rows, columns=["layer", "i_xt"]).assign(epoch=0, i_ty=0.5, saturated=False)
+    means = charts.mean_table(table)
+    np.testing.assert_array_equal(means["i_xt"], [3.5, math.nan, 7.0])
+    np.testing.assert_allclose(means["i_xt_sd"], [math.sqrt(4.5), math.nan, math.nan])
+    assert means["replicates"].tolist() == [3, 2, 2]
+
+
 def test_mean_table_leaves_out_what_the_estimator_does_not_give():
     means = charts.mean_table(tables()[0])
     assert means["i_xt_lower"].isna().all()

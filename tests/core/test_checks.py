@@ -2,6 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from ibcore.checks import violations
 
@@ -54,3 +57,39 @@ def test_a_replicate_that_ended_early_breaks_nothing():
     assert violations(lost, 12, 1).empty
     only_first = table[(table["epoch"] < 1)]
     assert violations(only_first, 12, 1).empty
+
+
+values = st.floats(-1, 3, width=16)
+
+
+@given(
+    arrays(np.float16, (3, 4), elements=values),
+    arrays(np.float16, (3, 4), elements=values),
+    st.sets(st.tuples(st.integers(1, 3), st.integers(0, 3))),
+)
+def test_the_laws_equal_their_slow_twin(i_xt, i_ty, saturated):
+    """A kind and layer is named where a mean breaks the law, at its worst or first checkpoint."""
+    table = plane(i_xt.tolist(), i_ty.tolist(), saturated)
+    found = {(row.kind, row.layer): row for row in violations(table, 2, 1).itertuples()}
+    mean = table.groupby(["layer", "epoch"]).mean()
+    expected = {}
+    for layer in (1, 2, 3):
+        here = mean.loc[layer]
+        before = mean.loc[layer - 1] if layer > 1 else here
+        excesses = {
+            "i_xt rises": here["i_xt"] - before["i_xt"],
+            "i_ty rises": here["i_ty"] - before["i_ty"],
+            "i_xt beyond H(X)": here["i_xt"] - 2,
+            "i_ty beyond H(Y)": here["i_ty"] - 1,
+            "saturated": (here["saturated"] > 0.5).astype(float),
+        }
+        expected |= {(kind, layer): row for kind, row in excesses.items() if (row > 0.05).any()}
+    assert found.keys() == expected.keys()
+    for at, row in expected.items():
+        worst = row[found[at].epoch]
+        np.testing.assert_allclose(worst, row.max(), atol=1e-9)
+        np.testing.assert_allclose(found[at].share, (row > 0.05).mean())
+        if at[0] == "saturated":
+            assert found[at].epoch == min(epoch for layer, epoch in saturated if layer == at[1])
+        else:
+            np.testing.assert_allclose(found[at].bits, worst, atol=1e-9)
