@@ -66,14 +66,22 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     run = shown.run
     if shown.origin == "live":
         return _now_and_then(run, estimator, view)
-    found = known_ladder(shown, estimator, view)
+    found = known_plane(shown, estimator, view)
     if found.whole:
-        name = repr(estimator), identity(run, estimator, view)
-        return Curves(_rung(name, found.table, estimator), True)
+        return found
     if _is_quick(run, estimator):
         job = _request(shown, estimator, view)
         return replace(_in_time(run, estimator, view, PAGE_SECONDS), job=job)
-    return _growing(shown, estimator, view, _at_value(found.table, estimator))
+    return _growing(shown, estimator, view, found.table)
+
+
+def known_plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
+    """The plane at one estimator as far as its ladder is known; no worker is asked."""
+    found = known_ladder(shown, estimator, view)
+    if not found.whole:
+        return Curves(_at_value(found.table, estimator), False)
+    name = repr(estimator), identity(shown.run, estimator, view)
+    return Curves(_rung(name, found.table, estimator), True)
 
 
 def _growing(shown: Shown, estimator: Estimator, view: View, on_ladder: pd.DataFrame) -> Curves:

@@ -14,7 +14,7 @@ from charts.network import DrawnLayer, network_drawing
 from charts.neurons import gain_figure, squash_figure
 from charts.sample_size import sample_size_figure
 from charts.settings import PlaneSettings
-from charts.spec import packed, plain
+from charts.spec import Packed, packed, plain
 from charts.tables import history_mean, mean_table
 from charts.theme import THEMES
 from charts.trial_map import trial_map
@@ -28,6 +28,7 @@ __all__ = [
     "THEMES",
     "DrawnLayer",
     "EpochSettings",
+    "Packed",
     "PlaneSettings",
     "Seen",
     "TrialSettings",

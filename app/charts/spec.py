@@ -7,6 +7,8 @@ JSON text that depends on the scales alone, and rows that are added at the end.
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import altair as alt
 import pandas as pd
@@ -49,14 +51,31 @@ def template(body: dict, theme: str, width: int, description: str) -> str:
     return json.dumps(whole)
 
 
-def specification(text: str, rows: dict[str, Rows]) -> dict:
+def specification(text: str, rows: Mapping[str, Rows | pa.Table]) -> dict:
     """A new specification from a template and its named data sets."""
     return {**json.loads(text), "datasets": rows}
 
 
-def packed(chart: dict) -> dict:
-    """The chart with every data set as an Arrow table, for one that is sent more than once."""
-    return {**chart, "datasets": {name: _packed(rows) for name, rows in chart["datasets"].items()}}
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A chart that is kept and sent more than once: its JSON text, its rows as Arrow tables.
+
+    Python searches all dictionaries that are kept for garbage after every look at a page.
+    """
+
+    text: str
+    tables: dict[str, pa.Table]
+
+    def unpacked(self) -> dict:
+        """The specification, for a page."""
+        return specification(self.text, self.tables)
+
+
+def packed(chart: dict) -> Packed:
+    """The chart to be kept."""
+    rows = chart["datasets"]
+    text = json.dumps({name: value for name, value in chart.items() if name != "datasets"})
+    return Packed(text, {name: _packed(rows) for name, rows in rows.items()})
 
 
 def _packed(rows: Rows) -> pa.Table:

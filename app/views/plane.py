@@ -1,7 +1,10 @@
 """The page "Information plane": the layers of one run through one estimator."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +15,8 @@ import curves
 import runs
 import session
 import state
-from charts import PlaneSettings, packed, plane_figure
+from ahead import prepare
+from charts import Packed, PlaneSettings, packed, plane_figure
 from describe import plain, spread, view_words, what_am_i_looking_at
 from describe_checks import badges, reasons
 from describe_verdicts import strip
@@ -38,11 +42,11 @@ class Look:
     """All that the page says of one run through one estimator.
 
     `verdict` and `signs` are lines of Markdown, empty where there is nothing to say;
-    `help` explains the signs. `spec` is the chart.
+    `help` explains the signs.
     """
 
     settings: PlaneSettings
-    spec: dict
+    chart: Packed
     lines: list[str]
     verdict: str = ""
     signs: str = ""
@@ -77,13 +81,47 @@ def draw() -> bool:
 
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
-    run, settings = shown.run, settings_for(shown, estimator, view, WIDTH)
-    key = run.content_key, repr(estimator), repr(view), len(found.table)
+    settings = settings_for(shown, estimator, view, WIDTH)
     final = shown.origin != "live" and found.whole
-    return _made(key, settings, run, estimator, view, found.table, final=final)
+    if final:
+        name = replace(settings, estimator_label="")
+        ladder = curves.identity(shown.run, estimator, view)
+        prepare((name, ladder), _nearby(shown, estimator, view, settings))
+    return _kept(shown.run, settings, estimator, view, found.table, final=final)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+def _nearby(
+    shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings
+) -> list[Callable[[], None]]:
+    """What makes the looks at the values of the slider, the nearest first."""
+    ladder, name = estimator.default_ladder, estimator.parameter
+    here = bisect_left(ladder, getattr(estimator, name))
+    nearest = sorted(range(len(ladder)), key=lambda i: abs(i - here))
+    others = [replace(estimator, **{name: ladder[i]}) for i in nearest]
+    return [partial(_ahead, shown, other, view, settings) for other in others]
+
+
+def _ahead(shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings) -> None:
+    found = curves.known_plane(shown, estimator, view)
+    if found.whole:
+        settings = replace(settings, estimator_label=estimator.label)
+        _kept(shown.run, settings, estimator, view, found.table, final=True)
+
+
+def _kept(
+    run: Run,
+    settings: PlaneSettings,
+    estimator: Estimator,
+    view: View,
+    table: pd.DataFrame,
+    *,
+    final: bool,
+) -> Look:
+    key = run.content_key, repr(estimator), repr(view), len(table)
+    return _made(key, settings, run, estimator, view, table, final=final)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
 def _made(
     key: tuple,
     settings: PlaneSettings,
@@ -120,7 +158,7 @@ def _show(
     _remarks(look, shown.run, view)
     with st.container(key="plane-chart"):
         playback("plane-chart", key="playback")
-        st.vega_lite_chart(spec=look.spec, key="plane", theme=None, width="content")
+        st.vega_lite_chart(spec=look.chart.unpacked(), key="plane", theme=None, width="content")
     with st.expander("What am I looking at?", expanded=True):
         st.markdown("\n".join(f"- {line}" for line in look.lines))
     run = shown.run

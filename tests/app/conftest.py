@@ -11,6 +11,14 @@ if APP not in sys.path:
     sys.path.insert(0, APP)
 
 
+@pytest.fixture(autouse=True)
+def nothing_ahead(monkeypatch):
+    """Nobody looks at these pages long enough for anything to be made ahead of its time."""
+    import ahead
+
+    monkeypatch.setattr(ahead, "prepare", lambda name, makers: None)
+
+
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of its own, and no worker left behind."""

@@ -566,5 +566,5 @@ def test_a_straight_path_needs_its_ends_only():
 @pytest.mark.parametrize("replicates", [1, 3])
 def test_a_packed_chart_says_what_the_chart_says(replicates):
     spec = charts.plane_figure(*tables(replicates=replicates), SETTINGS)
-    rows = {name: rows.to_pandas() for name, rows in charts.packed(spec)["datasets"].items()}
+    rows = {name: rows.to_pandas() for name, rows in charts.packed(spec).tables.items()}
     assert charts.plain({"datasets": rows})["datasets"] == charts.plain(spec)["datasets"]

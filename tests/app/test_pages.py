@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import ahead
+import charts
 import jobs
 import state
 from ibcore import (
@@ -70,6 +72,26 @@ def test_the_server_does_not_search_its_libraries_for_garbage():
         assert len(gc.get_objects()) < gc.get_freeze_count() / 100
     finally:
         gc.unfreeze()
+
+
+def test_the_looks_at_the_other_values_are_made_ahead(monkeypatch):
+    """Once they are, a step of the slider makes none."""
+    asked = {}
+    monkeypatch.setattr(ahead, "prepare", asked.__setitem__)
+    at = opened(bins="30")
+    ((_, makers),) = asked.items()
+    assert len(makers) == len(Binning().default_ladder)
+    for make in makers[:5]:
+        make()
+    monkeypatch.setattr(charts, "plane_figure", lambda *_: pytest.fail("made again"))
+    slider = next(s for s in at.select_slider if s.label == "Number of bins")
+    at = slider.set_value(28).run()
+    assert not at.exception
+    assert "cut into 28" in texts(at.markdown)
+    assert [heading["heading"] for heading in tables(at)["labels"].to_dict("records")] == [
+        "Binning, 28 bins on [-1, 1]"
+    ]
+    assert len(asked) == 1, "the same ladder"
 
 
 @pytest.mark.parametrize(
