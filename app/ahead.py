@@ -1,4 +1,7 @@
-"""What will probably be asked for next, made while a person looks at what is there."""
+"""What will probably be asked for next, made while a person looks at what is there.
+
+One thread a server: what one visitor may ask for next waits while any visitor is served.
+"""
 
 import threading
 import time
@@ -9,41 +12,45 @@ from dataclasses import dataclass
 import streamlit as st
 
 QUIET = 1.0
-"""Seconds for which nothing was asked for before anything is made ahead."""
+"""Seconds in which no page was drawn before anything is made ahead."""
 
 
-@dataclass
-class _Asked:
-    """What the server was asked for last, and when."""
+@dataclass(eq=False)
+class _Ahead:
+    """The set that is made, how many there were so far, and when a page was drawn last."""
 
     name: tuple = ()
-    at: float = 0.0
+    turn: int = 0
+    drawn_at: float = 0.0
 
 
 @st.cache_resource(show_spinner=False)
-def _asked() -> _Asked:
-    return _Asked()
+def _ahead() -> _Ahead:
+    return _Ahead()
+
+
+def give_way() -> None:
+    """Make nothing for a while: a page is drawn."""
+    _ahead().drawn_at = time.monotonic()
 
 
 def prepare(name: tuple, makers: Iterable[Callable[[], object]]) -> None:
-    """Call the makers, which keep what they make themselves, beside the page and one by one.
+    """Call the makers beside the page, one by one; each of them keeps what it makes.
 
-    Called at every look at a page. `name` tells one set of makers from another: the same
-    set is made once, and a new one ends that before. A maker that fails is left for the
-    page to fail at, where a person reads it.
+    They are called once as long as `name` stays the same; another name ends the set.
     """
-    asked = _asked()
-    asked.at = time.monotonic()
-    if asked.name != name:
-        asked.name = name
-        threading.Thread(target=_make, args=(asked, name, makers), daemon=True).start()
+    ahead = _ahead()
+    if ahead.name != name:
+        ahead.name, ahead.turn = name, ahead.turn + 1
+        threading.Thread(target=_make, args=(ahead, ahead.turn, makers), daemon=True).start()
 
 
-def _make(asked: _Asked, name: tuple, makers: Iterable[Callable[[], object]]) -> None:
+def _make(ahead: _Ahead, turn: int, makers: Iterable[Callable[[], object]]) -> None:
     for make in makers:
-        while (wait := asked.at + QUIET - time.monotonic()) > 0:
+        while ahead.turn == turn and (wait := ahead.drawn_at + QUIET - time.monotonic()) > 0:
             time.sleep(wait)
-        if asked.name != name:
+        if ahead.turn != turn:
             return
-        with suppress(ValueError, OSError):
+        # What fails here fails again where it is asked for, and is said there.
+        with suppress(Exception):
             make()

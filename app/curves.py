@@ -33,7 +33,7 @@ class Curves:
     """A table, whether it covers all checkpoints that were asked for, and the worker at it.
 
     `growing`: the next look goes on where this one stopped; `done`: the checkpoints
-    that this look got through.
+    that this look got through; `on_ladder`: it is a value of a ladder that is known whole.
     """
 
     table: pd.DataFrame
@@ -41,6 +41,7 @@ class Curves:
     job: jobs.Job | None = None
     growing: bool = False
     done: int = 0
+    on_ladder: bool = False
 
     @property
     def busy(self) -> bool:
@@ -81,14 +82,14 @@ def known_plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     if not found.whole:
         return Curves(_at_value(found.table, estimator), False)
     name = repr(estimator), identity(shown.run, estimator, view)
-    return Curves(_rung(name, found.table, estimator), True)
+    return Curves(_rung(name, found.table, estimator), True, on_ladder=True)
 
 
-def _growing(shown: Shown, estimator: Estimator, view: View, on_ladder: pd.DataFrame) -> Curves:
+def _growing(shown: Shown, estimator: Estimator, view: View, rung: pd.DataFrame) -> Curves:
     """What a worker has got through at the estimator's own value, by itself or on the ladder."""
     if shown.run.experiment.network.filters:
         # Of images the distances take the time: the whole ladder costs what one value does.
-        return Curves(on_ladder, False, _request(shown, estimator, view))
+        return Curves(rung, False, _request(shown, estimator, view))
     value = getattr(estimator, estimator.parameter)
     job = _request(shown, estimator, view, first=value)
     try:
@@ -97,7 +98,7 @@ def _growing(shown: Shown, estimator: Estimator, view: View, on_ladder: pd.DataF
     except LookupError:
         alone, _ = store().known_curves(shown.run, estimator, [value], view=view)
     alone = alone.drop(columns=estimator.parameter, errors="ignore")
-    return Curves(max(alone, on_ladder, key=len), False, job)
+    return Curves(max(alone, rung, key=len), False, job)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

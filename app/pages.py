@@ -5,8 +5,8 @@ import streamlit as st
 import session
 import sidebar
 
-# Streamlit fades whatever it draws again, from half a second on. The picture says itself what
-# it shows, and a browser that keeps a fade ready for every element takes longer to draw it.
+# Streamlit fades every element that it draws again, from half a second on. The picture says
+# itself what it shows, and a browser that keeps all these fades ready draws it later.
 LOOK = """
 .stMainBlockContainer {padding: 4rem 2rem 2rem}
 #vg-tooltip-element {white-space: pre-line}

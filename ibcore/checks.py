@@ -32,8 +32,8 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
     i_xt, i_ty, saturated = (_mean(column) for column in columns.values())
     often = (saturated > 0.5).astype(float)
     rows = [
-        *_rows(KINDS[0], layers[1:], epochs, np.diff(i_xt, axis=0)),
-        *_rows(KINDS[1], layers[1:], epochs, np.diff(i_ty, axis=0)),
+        *_rows(KINDS[0], layers[1:], epochs, _rises(i_xt)),
+        *_rows(KINDS[1], layers[1:], epochs, _rises(i_ty)),
         *_rows(KINDS[2], layers, epochs, i_xt - h_x),
         *_rows(KINDS[3], layers, epochs, i_ty - h_y),
         *({**row, "bits": np.nan} for row in _rows(KINDS[4], layers, epochs, often)),
@@ -46,6 +46,12 @@ def _mean(values: np.ndarray) -> np.ndarray:
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(there, values, 0).sum(axis=1) / there.sum(axis=1)
+
+
+def _rises(means: np.ndarray) -> np.ndarray:
+    """From each layer to the next, (L, K) -> (L - 1, K); NaN between two infinities."""
+    with np.errstate(invalid="ignore"):
+        return np.diff(means, axis=0)
 
 
 def _rows(kind: str, layers: np.ndarray, epochs: np.ndarray, excess: np.ndarray) -> list[dict]:

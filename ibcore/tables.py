@@ -26,13 +26,11 @@ def by_layer(
 
     `plane` has the columns layer, replicate and epoch, one row for each triple of them.
     """
-    axes = [
-        np.unique(plane[name].to_numpy(), return_inverse=True)
-        for name in ("layer", "replicate", "epoch")
-    ]
-    shape, place = tuple(len(there) for there, _ in axes), tuple(index for _, index in axes)
+    layers, at_layer = np.unique(plane["layer"].to_numpy(), return_inverse=True)
+    replicates, r = np.unique(plane["replicate"].to_numpy(), return_inverse=True)
+    epochs, k = np.unique(plane["epoch"].to_numpy(), return_inverse=True)
     columns = {}
     for name in names:
-        columns[name] = np.full(shape, np.nan)
-        columns[name][place] = plane[name].to_numpy(float)
-    return axes[0][0], axes[2][0], columns
+        columns[name] = np.full((len(layers), len(replicates), len(epochs)), np.nan)
+        columns[name][at_layer, r, k] = plane[name].to_numpy(float)
+    return layers, epochs, columns

@@ -26,7 +26,8 @@ LAST = 3
 def verdict_map(curves: pd.DataFrame, parameter: str, *, seed: int = 0) -> pd.DataFrame:
     """`ibcore.phases.compression` of every layer at every value of the parameter.
 
-    `curves` is the table of `information_curves` with its column `parameter`. Columns:
+    `curves` is the table of `information_curves` with its column `parameter`; at one value
+    every layer has the same epochs. Columns:
     layer, that of the parameter, the fields of `Compression` (bits and epochs, NaN where
     unknown), and `saturated`: whether most estimates of the last three checkpoints are, so
     that a drop could not have been seen. Empty for fewer than 8 checkpoints.

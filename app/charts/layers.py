@@ -58,8 +58,9 @@ def lit(full: float = 1.0, dim: float = 0.12, field: str = "layer") -> alt.Opaci
 
 
 def tooltips(field: str = "tip") -> dict:
-    """All numbers of one mean, as `mean_rows` writes them, or another text as it stands.
+    """A text of each row as it stands, by default all its numbers, as `mean_rows` writes them.
 
-    A browser asks every mark anew what it says; a field would be checked and formatted first.
+    For charts with hundreds of marks: a browser asks each what it says, and would check and
+    format a field (`"tip:N"`) first.
     """
     return alt.value(alt.ExprRef(expr=f"datum.{field}"))

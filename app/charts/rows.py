@@ -32,8 +32,8 @@ SATURATION = {
 }
 SINGLE_PATHS = 20
 """More paths of single replicates than these cannot be told apart and slow the chart down."""
-A_PIXEL = 0.003
-"""Of an axis of some 500 pixels."""
+A_BEND = 0.003
+"""Part of an axis, some 1.4 pixels, by which the path of a replicate bends where one sees it."""
 HISTORY_COLUMNS = (
     *("epoch", "split", "loss", "loss_low", "loss_high"),
     *("accuracy", "accuracy_low", "accuracy_high"),
@@ -119,7 +119,7 @@ def _replicates(table: pd.DataFrame, settings: PlaneSettings) -> Rows:
     y = (ordered["i_ty"].to_numpy() / settings.h_y).tolist()
     kept = []
     for start, end in _stretches(ordered[["layer", "replicate"]].to_numpy()):
-        bends = turning_points(x[start:end], y[start:end], A_PIXEL)
+        bends = turning_points(x[start:end], y[start:end], A_BEND)
         kept.extend(start + i for i in bends)
     return ordered[["layer", "replicate", "k", "i_xt", "i_ty"]].iloc[kept].round(4)
 

@@ -75,13 +75,14 @@ def packed(chart: dict) -> Packed:
     """The chart to be kept."""
     rows = chart["datasets"]
     text = json.dumps({name: value for name, value in chart.items() if name != "datasets"})
-    return Packed(text, {name: _packed(rows) for name, rows in rows.items()})
+    return Packed(text, {name: _packed(table) for name, table in rows.items()})
 
 
 def _packed(rows: Rows) -> pa.Table:
     if isinstance(rows, pd.DataFrame):
         return pa.Table.from_pandas(rows, preserve_index=False)
-    return pa.Table.from_pylist(rows)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 def plain(chart: dict) -> dict:

@@ -9,10 +9,10 @@ import pandas as pd
 QUANTITIES = ("i_xt", "i_ty", "h_t")
 BOUNDS = ("i_xt_lower", "i_xt_upper", "i_ty_lower", "i_ty_upper")
 HISTORY_ROWS = 240
-Column = np.ndarray | pd.Series
+Columns = Mapping[str, np.ndarray] | pd.DataFrame
 
 
-def _spread(mean: Mapping, sd: Mapping, name: str) -> dict[str, Column]:
+def _spread(mean: Columns, sd: Columns, name: str) -> dict[str, np.ndarray | pd.Series]:
     return {
         name: mean[name],
         f"{name}_sd": sd[name],

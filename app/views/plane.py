@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -82,33 +82,35 @@ def draw() -> bool:
 
 def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
     settings = settings_for(shown, estimator, view, WIDTH)
-    final = shown.origin != "live" and found.whole
-    if final:
-        name = replace(settings, estimator_label="")
+    if found.on_ladder:
         ladder = curves.identity(shown.run, estimator, view)
-        prepare((name, ladder), _nearby(shown, estimator, view, settings))
-    return _kept(shown.run, settings, estimator, view, found.table, final=final)
+        scales = replace(settings, estimator_label="")
+        prepare((ladder, scales), _ladder_looks(shown, estimator, view, settings))
+    final = shown.origin != "live" and found.whole
+    return _kept_look(shown.run, settings, estimator, view, found.table, final=final)
 
 
-def _nearby(
+def _ladder_looks(
     shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings
-) -> list[Callable[[], None]]:
-    """What makes the looks at the values of the slider, the nearest first."""
-    ladder, name = estimator.default_ladder, estimator.parameter
-    here = bisect_left(ladder, getattr(estimator, name))
-    nearest = sorted(range(len(ladder)), key=lambda i: abs(i - here))
-    others = [replace(estimator, **{name: ladder[i]}) for i in nearest]
-    return [partial(_ahead, shown, other, view, settings) for other in others]
+) -> Iterator[Callable[[], object]]:
+    """What makes the looks at every value of the slider, the nearest first."""
+    ladder, parameter = estimator.default_ladder, estimator.parameter
+    here = bisect_left(ladder, getattr(estimator, parameter))
+    for i in sorted(range(len(ladder)), key=lambda i: abs(i - here)):
+        rung = replace(estimator, **{parameter: ladder[i]})
+        yield partial(_look_ahead, shown, rung, view, settings)
 
 
-def _ahead(shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings) -> None:
+def _look_ahead(
+    shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings
+) -> None:
     found = curves.known_plane(shown, estimator, view)
-    if found.whole:
+    if found.on_ladder:
         settings = replace(settings, estimator_label=estimator.label)
-        _kept(shown.run, settings, estimator, view, found.table, final=True)
+        _kept_look(shown.run, settings, estimator, view, found.table, final=True)
 
 
-def _kept(
+def _kept_look(
     run: Run,
     settings: PlaneSettings,
     estimator: Estimator,

@@ -7,6 +7,7 @@ import streamlit as st
 import jobs
 import runs
 import session
+from ahead import give_way
 from asking import make_room
 from describe import duration, experiment_line, plain
 from garbage import spare_libraries
@@ -30,6 +31,7 @@ def body(draw) -> None:
     polling = st.session_state.get("polling", False)
 
     def once() -> None:
+        give_way()
         busy = draw()
         session.write_link()
         # Some come late: the first step of a training brings a hundred thousand objects.

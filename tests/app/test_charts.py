@@ -568,3 +568,10 @@ def test_a_packed_chart_says_what_the_chart_says(replicates):
     spec = charts.plane_figure(*tables(replicates=replicates), SETTINGS)
     rows = {name: rows.to_pandas() for name, rows in charts.packed(spec).tables.items()}
     assert charts.plain({"datasets": rows})["datasets"] == charts.plain(spec)["datasets"]
+
+
+def test_a_packed_list_keeps_the_columns_of_every_row():
+    rows = [{"a": 1}, {"b": "x", "a": 2}]
+    table = charts.packed({"datasets": {"uneven": rows, "none": []}}).tables
+    assert table["uneven"].to_pylist() == [{"a": 1, "b": None}, {"a": 2, "b": "x"}]
+    assert table["none"].num_rows == 0

@@ -5,6 +5,8 @@ import gc
 import re
 import runpy
 from dataclasses import replace
+from itertools import islice
+from unittest.mock import Mock
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -79,11 +81,10 @@ def test_the_looks_at_the_other_values_are_made_ahead(monkeypatch):
     asked = {}
     monkeypatch.setattr(ahead, "prepare", asked.__setitem__)
     at = opened(bins="30")
-    ((_, makers),) = asked.items()
-    assert len(makers) == len(Binning().default_ladder)
-    for make in makers[:5]:
+    (makers,) = asked.values()
+    for make in islice(makers, 5):
         make()
-    monkeypatch.setattr(charts, "plane_figure", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(charts, "plane_figure", Mock(side_effect=AssertionError("made again")))
     slider = next(s for s in at.select_slider if s.label == "Number of bins")
     at = slider.set_value(28).run()
     assert not at.exception

@@ -337,10 +337,7 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
     try:
         page = idle(open_page(f"{second.url}/?{SHORT}"))
         expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 450"))).to_be_visible()
-        button(page, "Continue").click()
-        expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
-        button(page, "Cancel").click()
-        expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 450"))).to_be_visible()
         chart(page)
+        expect(button(page, "Continue")).to_be_enabled()
     finally:
         second.kill()

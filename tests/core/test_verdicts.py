@@ -35,6 +35,13 @@ def test_every_cell_is_the_compression_of_its_curves():
     assert found.loc[(2, 30), "drop"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_replicate_that_ended_early_is_left_out():
+    curves = ladder()
+    lost = curves[(curves["replicate"] > 0) | (curves["epoch"] < EPOCHS[-2])]
+    without = curves[curves["replicate"] > 0]
+    pd.testing.assert_frame_equal(verdict_map(lost, "n_bins"), verdict_map(without, "n_bins"))
+
+
 def test_the_summary_tells_the_robust_from_what_depends_and_what_is_absent():
     found = robustness(verdict_map(ladder(), "n_bins"), "n_bins")
     assert found == {1: ("robust", [10, 30]), 2: ("depends", [30]), 3: ("absent", [])}
