@@ -158,11 +158,13 @@ def _show(
 ) -> None:
     beyond = beyond_limits(shown, estimator, view)
     _remarks(look, shown.run, view)
-    with st.container(key="plane-chart"):
-        playback("plane-chart", key="playback")
-        st.vega_lite_chart(spec=look.chart.unpacked(), key="plane", theme=None, width="content")
+    chart = st.container(key="plane-chart")
     with st.expander("What am I looking at?", expanded=True):
         st.markdown("\n".join(f"- {line}" for line in look.lines))
+    # After the words: while a browser draws it, nothing else appears.
+    with chart:
+        playback("plane-chart", key="playback")
+        st.vega_lite_chart(spec=look.chart.unpacked(), key="plane", theme=None, width="content")
     run = shown.run
     figure = Figure(
         "information-plane",
