@@ -45,8 +45,10 @@ def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
     settings = session.current()
     key = state.parameter_key(settings)
     bar = st.container(horizontal=True, vertical_alignment="bottom")
-    select(bar, "Estimator", "est", format_func=lambda name: FAMILIES[name].short, width=168)
-    if settings["est"] == "binning":
+    binning = settings["est"] == "binning"
+    name_width = 168 if binning else 320
+    select(bar, "Estimator", "est", format_func=lambda name: FAMILIES[name].short, width=name_width)
+    if binning:
         select(bar, "Limits", "limits", format_func=RULES.get, width=196)
         if settings["limits"] == "fixed":
             number(bar, "Lowest", "low", format="%g", width=112)
