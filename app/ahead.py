@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-QUIET = 1.0
-"""Seconds in which no page was drawn before anything is made ahead."""
+QUIET = 2.0
+"""Seconds in which no page was drawn before anything is made ahead: a browser needs them itself."""
 
 
 @dataclass(eq=False)
