@@ -5,12 +5,18 @@ import streamlit as st
 import session
 import sidebar
 
-# Streamlit fades every element that it draws again, from half a second on. The picture says
-# itself what it shows, and a browser that keeps all these fades ready draws it later.
+# Streamlit fades every element that it draws again, from half a second on; a browser that keeps
+# all these fades ready draws the picture later. A veil over the picture says as much.
 LOOK = """
 .stMainBlockContainer {padding: 4rem 2rem 2rem}
 #vg-tooltip-element {white-space: pre-line}
 .stElementContainer[data-stale], .stExpander summary {transition: none; opacity: 1}
+.stMain .stVegaLiteChart {position: relative}
+.stApp[data-test-script-state="running"] .stMain .stVegaLiteChart::after {
+  content: ""; position: absolute; inset: 0; pointer-events: none;
+  background: rgb(128 128 128 / 0.2); opacity: 0; animation: veil 0.4s 0.6s forwards;
+}
+@keyframes veil {to {opacity: 1}}
 """
 
 st.set_page_config("Information bottleneck explorer", layout="wide")

@@ -48,11 +48,13 @@ def estimator_bar(shown: Shown, *, channels: bool = True) -> Estimator:
     binning = settings["est"] == "binning"
     name_width = 168 if binning else 320
     select(bar, "Estimator", "est", format_func=lambda name: FAMILIES[name].short, width=name_width)
+    # A place of their own: the slider keeps its place when they come and go.
+    rule = bar.container(horizontal=True, width="content")
     if binning:
-        select(bar, "Limits", "limits", format_func=RULES.get, width=196)
+        select(rule, "Limits", "limits", format_func=RULES.get, width=196)
         if settings["limits"] == "fixed":
-            number(bar, "Lowest", "low", format="%g", width=112)
-            number(bar, "Highest", "high", format="%g", width=112)
+            number(rule, "Lowest", "low", format="%g", width=112)
+            number(rule, "Highest", "high", format="%g", width=112)
     slide(bar, SLIDERS[key], key, format_func=lambda value: f"{value:g}")
     box = bar.popover("Options", key="options", on_change="rerun", width=124)
     if box.open:
