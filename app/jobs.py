@@ -122,6 +122,13 @@ class Jobs:
             if key.startswith(kind) and job.active and now - job.seen > seconds:
                 job.retire()
 
+    def retire_estimates(self, experiment: dict) -> None:
+        """Retire the work on what is trained of that experiment, which is to be trained on."""
+        for job in list(self._jobs.values()):
+            request = job.request
+            if job.active and request["job"] != "train" and request.get("experiment") == experiment:
+                job.retire()
+
     def get(self, key: str) -> Job | None:
         """The running or last job of that key."""
         return self._jobs.get(key)

@@ -240,8 +240,9 @@ def _run_buttons(experiment: Experiment | None) -> None:
 def start(experiment: Experiment) -> None:
     """Train the experiment in a worker, or join the one at it."""
     key = runs.training_key(experiment)
-    request = {"job": "train", "experiment": runs.as_json(experiment)}
-    jobs.registry().start(key, request)
+    content = runs.as_json(experiment)
+    jobs.registry().retire_estimates(content)
+    jobs.registry().start(key, {"job": "train", "experiment": content})
     st.session_state["started"] = key, experiment.training.epochs
 
 

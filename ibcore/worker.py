@@ -23,6 +23,7 @@ next request for the same goes on from there; of what was fetched, whole files a
 kept. A killed parent closes it too.
 """
 
+import gc
 import json
 import os
 import sys
@@ -60,6 +61,8 @@ def main() -> None:
     # What a library prints is no event.
     with redirect_stdout(sys.stderr):
         serve(sys.stdin, events)
+    # Else Python searches all of PyTorch for garbage once more, for a second, before it ends.
+    gc.freeze()
 
 
 def serve(requests: TextIO, events: TextIO) -> None:

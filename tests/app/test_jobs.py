@@ -75,9 +75,25 @@ def test_a_worker_that_prints_noise_ends_all_the_same(registry, monkeypatch):
     assert job.state == "failed"
 
 
+IDLE = "import sys; sys.stdin.read()"
+"""A worker that lives until its stdin is closed."""
+
+
+def test_a_training_that_goes_on_retires_what_is_computed_of_its_stop(registry, monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", IDLE))
+    same, other = request()["experiment"], request(Experiment())["experiment"]
+    of_same = registry.start("curves a", {"job": "curves", "experiment": same})
+    of_other = registry.start("curves b", {"job": "curves", "experiment": other})
+    of_file = registry.start("curves c", {"job": "curves", "run": "run.npz"})
+    training = registry.start("train a", {"job": "train", "experiment": same})
+    registry.retire_estimates(same)
+    wait(lambda: not of_same.active)
+    assert of_same.retired
+    assert all(job.active for job in (of_other, of_file, training))
+
+
 def test_only_jobs_that_nobody_asks_about_are_retired(registry, monkeypatch):
-    # What a worker does is of no account here, but that it lives until its stdin is closed.
-    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", "import sys; sys.stdin.read()"))
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", IDLE))
     old, new, other = (registry.start(key, request()) for key in ("curves a", "curves b", "train"))
     old.seen = other.seen = time.monotonic() - 60
     registry.retire_unseen("curves ", 10)
