@@ -22,7 +22,27 @@ def current() -> dict[str, object]:
 
 def value(key: str) -> object:
     """One of the settings of `current`."""
-    return st.session_state[key]
+    return _pending().get(key, st.session_state[key])
+
+
+def put(values: Mapping[str, object]) -> None:
+    """Change settings.
+
+    Until the run that does not draw a widget any more has ended, the browser sends its old
+    value as if a person had chosen it. What is put counts until its widget is drawn.
+    """
+    st.session_state.update(values)
+    _pending().update(values)
+
+
+def drawn(key: str) -> None:
+    """Before the widget of a setting is drawn, which tells the browser its value."""
+    if key in _pending():
+        st.session_state[key] = _pending().pop(key)
+
+
+def _pending() -> dict[str, object]:
+    return st.session_state.setdefault("pending", {})
 
 
 def begin() -> None:
@@ -37,8 +57,8 @@ def begin() -> None:
     at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):
         _adopt(link, at)
-    elif state["preset"] != state["adopted"]:
-        _fill(state["preset"])
+    elif value("preset") != state["adopted"]:
+        _fill(value("preset"))
         state["start_at"] = None
     state["situation"] = None
     write_link()
@@ -50,10 +70,10 @@ def compare(preset: str) -> None:
     Fixed limits give way to the range of the run, the one rule that is fair to
     bounded and unbounded activations.
     """
-    st.session_state.update({"preset": preset, "adopted": preset})
-    st.session_state.update(of_experiment(PRESETS[preset].experiment))
+    st.session_state["adopted"] = preset
+    put({"preset": preset} | of_experiment(PRESETS[preset].experiment))
     if value("limits") == "fixed":
-        st.session_state["limits"] = "range"
+        put({"limits": "range"})
 
 
 def write_link() -> None:
@@ -84,11 +104,12 @@ def _adopt(link: Mapping[str, str], at: str | None) -> None:
         refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
         at = None
     _fill(values.get("preset", FIRST_PRESET))
-    st.session_state.update(values)
+    put(values)
     st.session_state["refused"] = refused
     st.session_state["start_at"] = None if at is None else int(at)
     st.session_state.pop("written", None)
 
 
 def _fill(name: str) -> None:
-    st.session_state.update({"preset": name, "adopted": name} | of_preset(PRESETS[name]))
+    st.session_state["adopted"] = name
+    put({"preset": name} | of_preset(PRESETS[name]))

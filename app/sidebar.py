@@ -309,7 +309,7 @@ def _open() -> None:
     except ValueError as error:
         st.session_state["open_error"] = f"{file.name}: {error}"
         return
-    st.session_state.update(state.of_experiment(experiment))
+    session.put(state.of_experiment(experiment))
 
 
 def _decoded(content: bytes) -> str:

@@ -56,7 +56,7 @@ def draw() -> bool:
     )
     for tab, (name, (_, draw_tab)) in zip(tabs, TABS.items(), strict=True):
         if tab.open:
-            st.session_state["tab"] = name
+            session.put({"tab": name})
             with tab:
                 busy = _guarded(draw_tab, shown) or busy
     return busy
@@ -130,7 +130,7 @@ def _controls(shown: runs.Shown) -> None:
     parallel = shown.run.experiment.training.batch_mode == "parallel"
     offered = ["networks"] if parallel else ["epoch", "sampled", "along"]
     if session.value("proto") not in offered:
-        st.session_state["proto"] = offered[0]
+        session.put({"proto": offered[0]})
     left, right = st.columns([1.25, 1], vertical_alignment="bottom")
     segments(left, "Gradients", "proto", offered, format_func=PROTOCOLS.get)
     segments(right, "Compared", "def", list(DEFINITIONS), format_func=DEFINITIONS.get)
@@ -160,7 +160,7 @@ def _undefined(shown: runs.Shown, probe: GradientProbe) -> None:
     virtual = {"proto": "epoch", "vbatch": min(VIRTUAL_BATCH, max(1, n_train // 4))}
     st.button(
         f"Take virtual minibatches of {virtual['vbatch']}",
-        on_click=lambda: st.session_state.update(virtual),
+        on_click=lambda: session.put(virtual),
         key="virtual",
     )
 
@@ -247,7 +247,7 @@ def _overlay(shown: runs.Shown, table: pd.DataFrame) -> None:
     with box:
         layers = range(1, len(names) + 1)
         if session.value("glayer") not in layers:
-            st.session_state["glayer"] = 1
+            session.put({"glayer": 1})
         select(st, "Layer", "glayer", layers, format_func=lambda layer: names[layer - 1])
         layer = session.value("glayer")
         at_hand = _at_hand(shown, table)

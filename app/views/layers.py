@@ -127,7 +127,7 @@ def _input(run: Run) -> tuple[int, int]:
     at = min(max(settings["img"], 0), len(rows) - 1)
     for key, there in (("img", at), ("net", replicate)):
         if settings[key] != there:
-            st.session_state[key] = there
+            session.put({key: there})
     image, network, _ = st.columns([1, 1, 3])
     number(
         image,

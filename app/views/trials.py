@@ -51,7 +51,7 @@ def draw() -> bool:
     busy = False
     for tab, (name, (_, draw_tab)) in zip(tabs, TABS.items(), strict=True):
         if tab.open:
-            st.session_state["ttab"] = name
+            session.put({"ttab": name})
             with tab:
                 busy = draw_tab()
     return busy

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+import session
 import sidebar
 from charts import tuning_figure
 from describe import plain
@@ -82,7 +83,7 @@ def _button(tuned: float, key: str) -> None:
     st.button(
         f"σ² tuned to H(Y): {rung:g}",
         key=key,
-        on_click=lambda: st.session_state.update({"var": rung}),
+        on_click=lambda: session.put({"var": rung}),
     )
     st.caption(
         f"Up to σ² = {tuned:.3g} both bounds of the KDE are within 1 % of H(Y) for a layer that is"

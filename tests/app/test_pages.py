@@ -142,6 +142,20 @@ def test_a_preset_fills_the_fields():
     assert "not trained yet" in texts(at.info)
 
 
+def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone():
+    at = opened(limits="layer")
+    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith("-limits")]
+    at.selectbox(key="preset").set_value("lorenzen-tanh").run()
+    states = at._tree.get_widget_states()
+    assert late
+    assert not [w for w in states.widgets if w.id.endswith("-limits")]
+    states.widgets.extend(late)
+    at._run(states)
+    assert dict(at.query_params) == {"preset": "lorenzen-tanh"}
+    at.selectbox(key="est").set_value("binning").run()
+    assert at.selectbox(key="limits").value == "fixed"
+
+
 def test_nonsense_in_a_link_is_named_and_the_page_is_there():
     at = opened(bins="9999", reps="0", train="1.5")
     assert "bins: '9999' is not allowed" in texts(at.warning)
