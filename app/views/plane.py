@@ -1,27 +1,21 @@
 """The page "Information plane": the layers of one run through one estimator."""
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-import analysis
 import commands
 import curves
 import runs
 import session
 import state
-from ahead import prepare
-from charts import Packed, PlaneSettings, packed, plane_figure
-from describe import plain, spread, view_words, what_am_i_looking_at
-from describe_checks import badges, reasons
-from describe_verdicts import strip
-from ibcore import Run, View, exactness
+from charts import plane_figure
+from describe import plain, spread, view_words
+from ibcore import Run, View
 from ibcore.estimators import Estimator
+from looks import Look, look_at
 from placed import placed
 from playback import playback
 from views.estimator_bar import estimator_bar
@@ -37,36 +31,20 @@ _SUBSET = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """All that the page says of one run through one estimator.
-
-    `verdict` and `signs` are lines of Markdown, empty where there is nothing to say;
-    `help` explains the signs.
-    """
-
-    settings: PlaneSettings
-    chart: Packed
-    lines: list[str]
-    verdict: str = ""
-    signs: str = ""
-    help: str = ""
-
-
 def draw() -> bool:
     """The page's body; whether a worker is busy for it."""
     shown = runs.current()
     job = status(shown)
     estimator = estimator_bar(shown)
-    found = look = wrong = None
     try:
         view = state.view(session.current(), shown.run)
         found = curves.plane(shown, estimator, view)
-        look = _look(shown, estimator, view, found) if len(found.table) else None
+        look = None
+        if len(found.table):
+            settings = settings_for(shown, estimator, view, WIDTH)
+            look = look_at(shown, estimator, view, found, settings)
     except (ValueError, OSError) as error:
-        wrong = error
-    if wrong is not None:
-        st.error(plain(wrong))
+        st.error(plain(error))
         return job is not None and job.active
     what = "All values of the slider" if found.whole else "Estimating"
     work_line(found.job, what, complete=found.whole)
@@ -78,79 +56,6 @@ def draw() -> bool:
         _show(look, shown, estimator, view, found.table)
     busy = sample_size_box(shown, estimator, view)
     return busy or found.busy or (job is not None and job.active)
-
-
-def _look(shown: runs.Shown, estimator: Estimator, view: View, found: curves.Curves) -> Look:
-    settings = settings_for(shown, estimator, view, WIDTH)
-    if found.on_ladder:
-        ladder = curves.identity(shown.run, estimator, view)
-        scales = replace(settings, estimator_label="")
-        prepare((ladder, scales), _ladder_looks(shown, estimator, view, settings))
-    final = shown.origin != "live" and found.whole
-    return _kept_look(shown.run, settings, estimator, view, found.table, final=final)
-
-
-def _ladder_looks(
-    shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings
-) -> Iterator[Callable[[], object]]:
-    """What makes the looks at every value of the slider, the nearest first."""
-    ladder, parameter = estimator.default_ladder, estimator.parameter
-    here = bisect_left(ladder, getattr(estimator, parameter))
-    for i in sorted(range(len(ladder)), key=lambda i: abs(i - here)):
-        rung = replace(estimator, **{parameter: ladder[i]})
-        yield partial(_look_ahead, shown, rung, view, settings)
-
-
-def _look_ahead(
-    shown: runs.Shown, estimator: Estimator, view: View, settings: PlaneSettings
-) -> None:
-    found = curves.known_plane(shown, estimator, view)
-    if found.on_ladder:
-        settings = replace(settings, estimator_label=estimator.label)
-        _kept_look(shown.run, settings, estimator, view, found.table, final=True)
-
-
-def _kept_look(
-    run: Run,
-    settings: PlaneSettings,
-    estimator: Estimator,
-    view: View,
-    table: pd.DataFrame,
-    *,
-    final: bool,
-) -> Look:
-    key = run.content_key, repr(estimator), repr(view), len(table)
-    return _made(key, settings, run, estimator, view, table, final=final)
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _made(
-    key: tuple,
-    settings: PlaneSettings,
-    _run: Run,
-    _estimator: Estimator,
-    _view: View,
-    _table: pd.DataFrame,
-    *,
-    final: bool,
-) -> Look:
-    """`key` names run, estimator, view and the rows there are; more will come unless `final`."""
-    losses = analysis.of_history(_run.content_key, _run)
-    words = what_am_i_looking_at(_run, _estimator, _view, settings)
-    look = Look(settings, packed(plane_figure(_table, losses, settings)), words)
-    if not final:
-        return look
-    verdicts = analysis.of_plane(key, _table)
-    soft = _run.dataset.p_y_given_x is not None
-    most = _run.dataset.i_xy if soft else settings.h_y
-    laws = analysis.of_laws(key, _table, settings.h_x, most)
-    exact = exactness(_run, _estimator)
-    return replace(
-        look,
-        verdict=strip(verdicts, settings.layer_names, _estimator.label, exact=exact == "exact"),
-        signs=badges(laws, exact),
-        help="  \n".join(reasons(laws, exact)),
-    )
 
 
 def _show(

@@ -15,8 +15,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ahead
-import charts
 import jobs
+import looks
 import state
 from ibcore import (
     ESTIMATORS,
@@ -84,7 +84,7 @@ def test_the_looks_at_the_other_values_are_made_ahead(monkeypatch):
     (makers,) = asked.values()
     for make in islice(makers, 5):
         make()
-    monkeypatch.setattr(charts, "plane_figure", Mock(side_effect=AssertionError("made again")))
+    monkeypatch.setattr(looks, "plane_figure", Mock(side_effect=AssertionError("made again")))
     slider = next(s for s in at.select_slider if s.label == "Number of bins")
     at = slider.set_value(28).run()
     assert not at.exception
