@@ -1,9 +1,12 @@
-"""The arrays of an .npz file that anyone may have written."""
+"""Files: written whole or not at all, and the arrays of an .npz that anyone may have written."""
 
+import os
 import struct
+import tempfile
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +26,19 @@ _UNREADABLE = (
 )
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NO_ARRAY = (ValueError, SyntaxError, TypeError, tokenize.TokenError)
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file, and its folder, so that others see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with open(number, "wb") as file:
+            write(file)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read_arrays(file: str | Path | BinaryIO, what: str) -> dict[str, np.ndarray]:

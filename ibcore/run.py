@@ -6,20 +6,19 @@ time by a forward pass.
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice, repeat
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 import torch
 
-from ibcore.archive import read_arrays
-from ibcore.experiment import FORMAT, Experiment, FieldError
+from ibcore.experiment import Experiment, FieldError
+from ibcore.journal import Journal
 from ibcore.networks import (
     Ensemble,
     Shape,
@@ -29,7 +28,8 @@ from ibcore.networks import (
     layers,
     weight_shapes,
 )
-from ibcore.stack import Conv, Dense, Pool
+from ibcore.run_file import ALONG, MEASURES, read_run, sound_at, write_run
+from ibcore.stack import Pool
 from ibcore.tasks import Dataset, load, replicate_splits, stratified
 from ibcore.training import (
     Checkpoint,
@@ -43,8 +43,6 @@ from ibcore.training import (
 )
 
 SAMPLES = ("all", "train", "test")
-_MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-_ALONG = ("along_mean", "along_std")
 _BLOCK_BYTES = 32_000_000
 _SUBSET_SEED = 0
 
@@ -139,9 +137,9 @@ class Run:
             epochs,
             layers("weights"),
             layers("biases"),
-            *(measure(name) for name in _MEASURES),
+            *(measure(name) for name in MEASURES),
             checkpoints[-1].diverged,
-            *(measure(name) for name in _ALONG),
+            *(measure(name) for name in ALONG),
         )
 
     @property
@@ -257,7 +255,7 @@ class Run:
 
     def sound(self, k: int) -> np.ndarray:
         """Which replicates (R,) had not diverged at checkpoint k."""
-        return (self.diverged < 0) | (self.diverged > self.epochs[k])
+        return sound_at(self.epochs[k], self.diverged)
 
     def ensemble(self, k: int) -> Ensemble:
         """The networks at checkpoint k."""
@@ -360,7 +358,7 @@ class Run:
         rows = np.stack([self.sound(k) for k in range(len(self.epochs))])
         k, replicate = np.nonzero(rows)
         columns = {"epoch": self.epochs[k], "replicate": replicate}
-        for name in _MEASURES:
+        for name in MEASURES:
             values = getattr(self, name)
             if values is not None:
                 columns[name] = values[k, replicate].astype(float)
@@ -368,17 +366,7 @@ class Run:
 
     def save(self, file: str | Path | BinaryIO) -> None:
         """Write the run as compressed .npz: arrays, and JSON for the rest; no pickle."""
-        arrays = {"epochs": self.epochs, "diverged": self.diverged}
-        arrays |= {f"w{i + 1}": w for i, w in enumerate(self.weights)}
-        arrays |= {f"b{i + 1}": b for i, b in enumerate(self.biases)}
-        optional = (*_MEASURES, *_ALONG)
-        arrays |= {n: getattr(self, n) for n in optional if getattr(self, n) is not None}
-        meta = {
-            "format": FORMAT,
-            "fingerprint": self.fingerprint,
-            "experiment": json.loads(self.experiment.to_json()),
-        }
-        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
+        write_run(file, self.__getstate__())
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` writes."""
@@ -393,7 +381,7 @@ class Run:
         Raises ValueError, in one line, for a file that is no run, is damaged,
         holds pickled objects, or does not fit its own experiment.
         """
-        return _run_from_arrays(read_arrays(file, "run file"))
+        return cls(**read_run(file))
 
 
 def not_finite(layer: int, epoch: int) -> ValueError:
@@ -440,132 +428,6 @@ def check_subset(subset: object, otherwise: str = "none") -> None:
     whole = isinstance(subset, int) and not isinstance(subset, bool)
     if not whole or subset < 2:
         raise FieldError("subset", subset, f"a whole number of samples from 2, or {otherwise}")
-
-
-def _run_from_arrays(arrays: dict[str, np.ndarray]) -> Run:
-    experiment, fingerprint = _read_meta(arrays)
-    hidden = experiment.network.hidden
-    n_weighted = sum(not isinstance(layer, Pool) for layer in hidden) + 1
-    wanted = ["epochs", "diverged", "train_loss", "train_accuracy"]
-    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(n_weighted)]
-    if "test_loss" in arrays or "test_accuracy" in arrays:
-        wanted += ["test_loss", "test_accuracy"]
-    if any(name in arrays for name in _ALONG):
-        wanted += _ALONG
-    missing = [name for name in wanted if name not in arrays]
-    if missing:
-        raise ValueError(f"run file: the array {missing[0]} is missing")
-    run = Run(
-        experiment,
-        fingerprint,
-        arrays["epochs"],
-        tuple(arrays[f"w{i + 1}"] for i in range(n_weighted)),
-        tuple(arrays[f"b{i + 1}"] for i in range(n_weighted)),
-        *(arrays.get(name) for name in _MEASURES),
-        arrays["diverged"],
-        *(arrays.get(name) for name in _ALONG),
-    )
-    _check_shapes(run)
-    return run
-
-
-def _read_meta(arrays: dict[str, np.ndarray]) -> tuple[Experiment, str]:
-    try:
-        meta = json.loads(str(arrays["meta"][()]))
-        version, experiment = meta["format"], json.dumps(meta["experiment"])
-        fingerprint = str(meta["fingerprint"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise ValueError("run file: it holds no experiment, so it is no run") from None
-    if version != FORMAT:
-        raise ValueError(f"run file: format {version!r} is not {FORMAT}")
-    try:
-        return Experiment.from_json(experiment), fingerprint
-    except FieldError as error:
-        raise ValueError(f"run file: {error}") from None
-
-
-def _check_shapes(run: Run) -> None:
-    """Refuse arrays that do not fit the experiment or are not finite where they must be."""
-    training, n_saved = run.experiment.training, run.epochs.size
-    _expect("epochs", run.epochs, (n_saved,), "i")
-    if tuple(run.epochs) != run.experiment.epochs[:n_saved] or n_saved == 0:
-        raise ValueError("run file: epochs are not those of its experiment")
-    lead = (n_saved, training.replicates)
-    for i, (shape, bias) in enumerate(zip(_weight_shapes(run), run.biases, strict=True)):
-        _expect(f"w{i + 1}", run.weights[i], (*lead, *shape))
-        _expect(f"b{i + 1}", bias, (*lead, shape[0]))
-    for name in _MEASURES:
-        if getattr(run, name) is not None:
-            _expect(name, getattr(run, name), lead)
-    for name in _ALONG:
-        if getattr(run, name) is not None:
-            _expect(name, getattr(run, name), (*lead, len(run.weights)))
-    _expect("diverged", run.diverged, (training.replicates,), "i")
-    _check_finite(run)
-
-
-def _weight_shapes(run: Run) -> list[tuple[int, ...]]:
-    """The shapes that the weights of one network must have, as far as they are known.
-
-    What depends on the data is taken from the weights: the inputs, the classes, and the
-    size of the images that the first dense layer sees.
-    """
-    network = run.experiment.network
-    found = [w.shape if w.ndim > 3 else (0,) * 4 for w in run.weights]
-    hidden = [layer for layer in network.hidden if not isinstance(layer, Pool)]
-    layers = [*hidden, Dense(1 if network.output == "sigmoid" else found[-1][2])]
-    shapes = []
-    for before, layer, shape in zip((None, *layers), layers, found, strict=False):
-        if isinstance(layer, Conv):
-            below = before.channels if isinstance(before, Conv) else shape[3]
-            shapes.append((layer.channels, below, layer.side, layer.side))
-        else:
-            below = before.units if isinstance(before, Dense) else shape[3]
-            shapes.append((layer.units, below))
-    return shapes
-
-
-def _expect(name: str, array: np.ndarray, shape: tuple[int, ...], kind: str = "f") -> None:
-    if array.shape != shape:
-        raise ValueError(f"run file: {name} has shape {array.shape}, its experiment needs {shape}")
-    if array.dtype.kind != kind or (kind == "f" and array.dtype != np.float32):
-        wanted = "float32" if kind == "f" else "whole numbers"
-        raise ValueError(f"run file: {name} has type {array.dtype}, a run has {wanted}")
-
-
-def _check_finite(run: Run) -> None:
-    for name in _ALONG:
-        _check_along(run, name)
-    for k, epoch in enumerate(run.epochs):
-        for layer, parameters in enumerate(zip(run.weights, run.biases, strict=True), start=1):
-            if not all(np.isfinite(p[k][run.sound(k)]).all() for p in parameters):
-                raise ValueError(
-                    f"run file: the weights of layer {layer} at epoch {epoch} are not finite"
-                )
-
-
-def _check_along(run: Run, name: str) -> None:
-    values = getattr(run, name)
-    for k, epoch in enumerate(run.epochs):
-        # Before the first epoch there are none.
-        if values is None or epoch == 0:
-            continue
-        sound = values[k][run.sound(k)]
-        if not (np.isfinite(sound) & (sound >= 0)).all():
-            raise ValueError(f"run file: {name} at epoch {epoch} is not finite or below 0")
-
-
-class Journal(Protocol):
-    """Where a training keeps what it has, so that it can be continued."""
-
-    def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
-        """The last saved state, if any, and the checkpoints saved, in unbroken order."""
-
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Keep one checkpoint."""
-
-    def save_state(self, trainer: Trainer, *, now: bool) -> None:
-        """Keep the trainer's state: at once, or when enough time has passed."""
 
 
 def train(

@@ -2,57 +2,38 @@
 
 Finished results are entries of a joblib.Memory, each written to a temporary file
 and renamed, so that a killed process leaves either all of an entry or none. A
-training under way keeps a journal beside them, one file per checkpoint and the
-trainer's state, from which it is continued.
+training under way keeps a journal beside them, from which it is continued.
 """
 
-import hashlib
 import os
-import shutil
-import tempfile
 import threading
-import time
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import Memory
 from joblib.memory import CacheWarning
 from platformdirs import user_cache_path
 
+from ibcore import entries
+from ibcore.archive import write_whole
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
+from ibcore.journal import Journal
 from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
-from ibcore.training import Checkpoint, Progress, Trainer
+from ibcore.training import Progress
 from ibcore.trials import Trial, in_turn
 from ibcore.view import View
-
-ESTIMATES = 1
-"""Version of what estimators say of a run: a part of the name of every cached estimate."""
-
-RUNS = FORMAT + 1
-"""Version of what is kept of a run: those of before kept no gradients along their epochs."""
-
-PROBED = 2
-"""Version of what probes say of a run: a part of the name of every cached answer."""
-
-TRIED = 1
-"""Version of what estimators and cases say on trial: a part of the name of every cached row."""
-
-STATE_SECONDS = 4.0
-"""A killed training loses about this much; writing the state more often costs speed."""
 
 
 def cache_folder() -> Path:
@@ -135,10 +116,10 @@ class Store:
             self._notice(f"cache: what is computed could not be kept ({reason})")
 
     def _get(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
-        return self._cached(kind, key, _version(kind), work)
+        return self._cached(kind, key, entries.version(kind), work)
 
     def _has(self, kind: str, key: str) -> bool:
-        return self._cached.check_call_in_cache(kind, key, _version(kind), None)
+        return self._cached.check_call_in_cache(kind, key, entries.version(kind), None)
 
     def _done(self, piece: _Piece) -> pd.DataFrame:
         return self._get(piece.kind, piece.key, piece.work)
@@ -242,9 +223,9 @@ class Store:
 
         Raises OSError where the cache cannot be written.
         """
-        path = self.folder / "opened" / f"{_range_key(run, View())}.npz"
+        path = self.folder / "opened" / f"{entries.range_key(run, View())}.npz"
         if not path.exists():
-            _write_whole(path, run.save)
+            write_whole(path, run.save)
         return path
 
     def curves(
@@ -304,7 +285,7 @@ class Store:
         return [
             _Piece(
                 "curves",
-                _curves_key(run, k, per_layer, values, view),
+                entries.curves_key(run, k, per_layer, values, view),
                 partial(checkpoint_curves, run, k, per_layer, values, view=view),
             )
             for k in wanted
@@ -312,7 +293,7 @@ class Store:
 
     def _limits_known(self, run: Run, estimator: Estimator, view: View) -> bool:
         known = with_known_limits(run, estimator) is not None
-        return known or self._has("range", _range_key(run, view))
+        return known or self._has("range", entries.range_key(run, view))
 
     def _with_measured_limits(
         self, run: Run, estimator: Estimator, view: View
@@ -322,7 +303,7 @@ class Store:
             return known
 
         measure = partial(activation_range, run, view=view)
-        return with_limits(estimator, self._get("range", _range_key(run, view), measure))
+        return with_limits(estimator, self._get("range", entries.range_key(run, view), measure))
 
     def probed(
         self,
@@ -383,11 +364,11 @@ class Store:
 
     def _sizes(self, run: Run, k: int, estimator: Estimator, view: View) -> list[_Piece]:
         per_layer = self._with_measured_limits(run, estimator, view)
-        key = _curves_key(run, k, per_layer, [], view)
+        key = entries.curves_key(run, k, per_layer, [], view)
         return [
             _Piece(
                 "sizes",
-                _digest(key, str(n)),
+                entries.digest(key, str(n)),
                 partial(subsampled, run, k, per_layer, n, view=view),
             )
             for n in subsample_sizes(run.n_samples(*view.selection), estimator)
@@ -405,11 +386,11 @@ class Store:
 
     def has_trial(self, question: Trial) -> bool:
         """Whether the answer is in the cache."""
-        return self._has("trial", _trial_key(question))
+        return self._has("trial", entries.trial_key(question))
 
     def trial(self, question: Trial) -> dict:
         """`Trial.row`, cached."""
-        return self._get("trial", _trial_key(question), question.row)
+        return self._get("trial", entries.trial_key(question), question.row)
 
     def export_curves(
         self,
@@ -424,7 +405,7 @@ class Store:
         table = self.curves(run, estimator, values, view=view)
         columns = {name: _narrow(table[name].to_numpy()) for name in table}
         estimator = _on_ladder(estimator, values)
-        path = Path(folder) / f"{_table_key(run, estimator, values, view)}.npz"
+        path = Path(folder) / f"{entries.table_key(run, estimator, values, view)}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **columns)
         return path
@@ -434,7 +415,7 @@ class Store:
     ) -> pd.DataFrame | None:
         if self._shipped is None:
             return None
-        path = self._shipped / f"{_table_key(run, estimator, values, view)}.npz"
+        path = self._shipped / f"{entries.table_key(run, estimator, values, view)}.npz"
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as content:
@@ -450,7 +431,7 @@ def _probings(run: Run, probe: Probe) -> list[_Piece]:
 
 
 def _probing(run: Run, k: int, probe: Probe) -> _Piece:
-    return _Piece("probe", _probe_key(run, k, probe), partial(probe.rows, run, k))
+    return _Piece("probe", entries.probe_key(run, k, probe), partial(probe.rows, run, k))
 
 
 def _wanted(run: Run, only: Sequence[int] | None) -> Sequence[int]:
@@ -482,160 +463,9 @@ def _refuse() -> None:
     raise LookupError
 
 
-def _version(kind: str) -> int:
-    versions = dict.fromkeys(("curves", "range", "sizes"), ESTIMATES)
-    versions |= {"probe": PROBED, "run": RUNS, "trial": TRIED}
-    return versions[kind]
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file, and its folder, so that others see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with open(number, "wb") as file:
-            write(file)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _narrow(column: np.ndarray) -> np.ndarray:
     return column.astype({"f": np.float32, "i": np.int32, "b": np.bool_}[column.dtype.kind])
 
 
 def _wide(column: np.ndarray) -> np.ndarray:
     return column.astype({"f": np.float64, "i": np.int64, "b": np.bool_}[column.dtype.kind])
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _samples_key(run: Run, view: View) -> str:
-    samples = view.samples if view.samples == "all" else view.samples + run.experiment.key
-    return samples if view.subset is None else f"{samples} {view.subset}"
-
-
-def _view_key(run: Run, view: View) -> str:
-    """Of before there were subsets and channels where there are none."""
-    samples = _samples_key(run, view)
-    return samples if view.channels == View.channels else f"{samples} {view.channels}"
-
-
-def _curves_key(
-    run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], view: View
-) -> str:
-    return _digest(run.checkpoint_keys[k], repr(per_layer), _plain(values), _view_key(run, view))
-
-
-def _probe_key(run: Run, k: int, probe: Probe) -> str:
-    # The experiment too: it splits the samples and orders them into minibatches.
-    return _digest(run.checkpoint_keys[k], run.along_key(k), repr(probe), run.experiment.key)
-
-
-def _trial_key(question: Trial) -> str:
-    truth = question.truth
-    known = truth.name, truth.label, repr(truth.value)
-    return _digest(*known, repr(question.estimator), str(question.n), str(question.seed))
-
-
-def _range_key(run: Run, view: View) -> str:
-    return _digest(*run.checkpoint_keys, _samples_key(run, view))
-
-
-def _table_key(run: Run, estimator: Estimator, values: Sequence[float], view: View) -> str:
-    parts = [_range_key(run, view), repr(estimator), _plain(values)]
-    return _digest(*parts, *([] if view.channels == View.channels else [view.channels]))
-
-
-def _plain(values: Sequence[float]) -> str:
-    """The same text for 1, 1.0 and numpy's own numbers."""
-    return repr([float(value) for value in values])
-
-
-class Journal:
-    """What a training has so far, in a folder of its own.
-
-    A disk that refuses to be written stops the journal, not the training.
-    """
-
-    def __init__(self, folder: Path, notice: Callable[[str], None]):
-        self._folder, self._notice = folder, notice
-        self._saved = time.monotonic()
-        self._writable = True
-
-    def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
-        """The last state, if it can be used, and the checkpoints in unbroken order."""
-        return self._read(self._folder / "state.pt"), self.checkpoints(experiment)
-
-    def checkpoints(self, experiment: Experiment, *, skip: int = 0) -> list[Checkpoint]:
-        """The checkpoints in unbroken order, without the first `skip`."""
-        found = []
-        for epoch in experiment.epochs[skip:]:
-            content = self._read(self._folder / f"checkpoint-{epoch}.pt")
-            if content is None:
-                break
-            found.append(_unpacked(content))
-        return found
-
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Keep one checkpoint."""
-        self._write(self._folder / f"checkpoint-{checkpoint.epoch}.pt", _packed(checkpoint))
-
-    def save_state(self, trainer: Trainer, *, now: bool) -> None:
-        """Keep the trainer's state, `now` or when STATE_SECONDS have passed."""
-        if now or time.monotonic() - self._saved > STATE_SECONDS:
-            self._write(self._folder / "state.pt", trainer.state())
-            self._saved = time.monotonic()
-
-    def clear(self) -> None:
-        """Remove the journal."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _read(self, path: Path) -> dict | None:
-        try:
-            # PyTorch's own reader does not compare the checksums.
-            with zipfile.ZipFile(path) as archive:
-                if archive.testzip() is not None:
-                    raise zipfile.BadZipFile
-            return torch.load(path, weights_only=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except Exception:
-            # Whatever a damaged file makes the reader raise, training can do without it.
-            self._notice(f"cache: {path.name} is damaged and left aside")
-            return None
-
-    def _write(self, path: Path, content: dict) -> None:
-        if not self._writable:
-            return
-        write = partial(torch.save, content)
-        try:
-            try:
-                _write_whole(path, write)
-            except FileNotFoundError:
-                # Another process ended the same training meanwhile and cleared the journal.
-                _write_whole(path, write)
-        except (OSError, RuntimeError) as error:
-            self._writable = False
-            self._notice(f"cache: {self._folder} cannot be written, nothing is kept ({error})")
-
-
-def _packed(checkpoint: Checkpoint) -> dict:
-    def tensors(value):
-        if isinstance(value, tuple):
-            return [torch.from_numpy(a) for a in value]
-        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-
-    return {name: tensors(value) for name, value in vars(checkpoint).items()}
-
-
-def _unpacked(content: dict) -> Checkpoint:
-    def arrays(value):
-        if isinstance(value, list):
-            return tuple(tensor.numpy() for tensor in value)
-        return value.numpy() if isinstance(value, torch.Tensor) else value
-
-    return Checkpoint(**{name: arrays(value) for name, value in content.items()})

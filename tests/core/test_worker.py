@@ -26,7 +26,7 @@ from tests.tasks.served import described, serving
 
 from .test_run import assert_same, diverged, tiny, trained
 
-HASTY = "from ibcore import store, worker; store.STATE_SECONDS = 0.05; worker.main()"
+HASTY = "from ibcore import journal, worker; journal.STATE_SECONDS = 0.05; worker.main()"
 """A worker that keeps its state often, so that a test need not wait for it."""
 
 PATIENCE = 40
