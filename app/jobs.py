@@ -19,7 +19,7 @@ import streamlit as st
 
 WORKER = (sys.executable, "-m", "ibcore.worker")
 PATIENCE_SECONDS = 3.0
-"""How long a cancelled worker may go on with what it is at."""
+"""How long a worker that is to end may go on with what it is at."""
 
 
 @dataclass
@@ -44,17 +44,9 @@ class Job:
         return self.state == "running"
 
     def cancel(self) -> None:
-        """Ask the worker, for a person, to stop and to keep what it has.
-
-        One that is in the middle of something long is ended; what it has finished is on
-        disk. A training hears it between checkpoints, whose weights would be lost.
-        """
+        """Ask the worker, for a person, to stop and to keep what it has."""
         self.cancelled = True
         self._end()
-        if self.request.get("job") != "train":
-            timer = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
-            timer.daemon = True
-            timer.start()
 
     def retire(self) -> None:
         """Ask the worker to stop because nobody looks at its work; it may be asked again."""
@@ -62,9 +54,17 @@ class Job:
         self._end()
 
     def _end(self) -> None:
+        """A worker in the middle of something long is killed; what it finished is on disk.
+
+        Not a training: it hears it between checkpoints, whose weights would be lost.
+        """
         # An error here means that it has ended by itself in the meantime.
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+        if self.request.get("job") != "train":
+            timer = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
+            timer.daemon = True
+            timer.start()
 
     def hear(self, event: dict) -> None:
         """Take in one event of the worker."""
@@ -92,7 +92,7 @@ def _listen(job: Job) -> None:
                 # No event: the output of some library.
                 said.append(line)
         reader.join()
-    if job.state == "running" and job.cancelled:
+    if job.state == "running" and (job.cancelled or job.retired):
         job.state = "stopped"
     if job.state == "running":
         last = said[-1].strip() if said else ""
@@ -122,11 +122,11 @@ class Jobs:
             if key.startswith(kind) and job.active and now - job.seen > seconds:
                 job.retire()
 
-    def retire_estimates(self, experiment: dict) -> None:
+    def retire_work_on(self, experiment: dict) -> None:
         """Retire the work on what is trained of that experiment, which is to be trained on."""
         for job in list(self._jobs.values()):
-            request = job.request
-            if job.active and request["job"] != "train" and request.get("experiment") == experiment:
+            ours = job.request["job"] != "train" and job.request.get("experiment") == experiment
+            if ours and job.active and not job.cancelled:
                 job.retire()
 
     def get(self, key: str) -> Job | None:

@@ -6,13 +6,19 @@ preset must fill what the link leaves open. One parameter, `at`, belongs to the
 browser: the checkpoint where the epoch slider stands.
 """
 
+import math
+import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import streamlit as st
 
 from ibcore import FieldError
 from ibcore.presets import PRESETS
 from state import FIRST_PRESET, as_text, defaults, of_experiment, of_preset, read
+
+LATE_SECONDS = 0.5
+"""After a page is drawn: so late may a browser's old values come, and so soon acts no person."""
 
 
 def current() -> dict[str, object]:
@@ -22,27 +28,65 @@ def current() -> dict[str, object]:
 
 def value(key: str) -> object:
     """One of the settings of `current`."""
-    return _pending().get(key, st.session_state[key])
+    held = st.session_state[key]
+    olds, new = _puts().get(key, ((), None))
+    return new if held in olds else held
 
 
 def put(values: Mapping[str, object]) -> None:
     """Change settings.
 
-    Until the run that does not draw a widget any more has ended, the browser sends its old
-    value as if a person had chosen it. What is put counts until its widget is drawn.
+    A browser sends the values of all its widgets: the old ones too, until it has the new ones
+    or, where a widget is gone, until the run that does not draw it has ended. So the old value
+    counts as the new one until the browser knows better (see `settle`).
     """
-    st.session_state.update(values)
-    _pending().update(values)
+    state, before = st.session_state, _puts()
+    changed = {
+        key: ((*before.get(key, ((), None))[0], state.get(key, new)), new)
+        for key, new in values.items()
+    }
+    # All of it in one step: a click of the person may end this run anywhere.
+    state["puts"] = before | changed
+    state["told"] = state.get("told", frozenset()) - changed.keys()
+    state.update(values)
 
 
-def drawn(key: str) -> None:
-    """Before the widget of a setting is drawn, which tells the browser its value."""
-    if key in _pending():
-        st.session_state[key] = _pending().pop(key)
+def tell(key: str) -> None:
+    """Before the widget of a setting is drawn: it shows what counts."""
+    if key in _puts():
+        _correct(key)
+        st.session_state["told"] |= {key}
 
 
-def _pending() -> dict[str, object]:
-    return st.session_state.setdefault("pending", {})
+def settle(*, last: bool = False) -> None:
+    """At the end of a run of a part of a page or, `last`, of all of it: the browser is told."""
+    state = st.session_state
+    state["under_way"] = state["under_way"] and not last
+    if not state["under_way"] and state["told"] and (last or "settled_at" not in state):
+        state["settled_at"] = time.monotonic()
+
+
+def correct() -> None:
+    """At the start of a run of a page or of a part of it: undo what the browser sent late."""
+    state = st.session_state
+    told = state.get("told", frozenset())
+    since = time.monotonic() - state.get("settled_at", math.inf)
+    if since > LATE_SECONDS and not state["under_way"]:
+        state["puts"] = {key: put for key, put in _puts().items() if key not in told}
+        state["told"] = frozenset()
+        del state["settled_at"]
+    for key in state.get("told", ()):
+        _correct(key)
+
+
+def _correct(key: str) -> None:
+    if st.session_state[key] != value(key):
+        st.session_state[key] = value(key)
+
+
+def _puts() -> dict[str, tuple[tuple, object]]:
+    """The old values and the new one of settings that the browser may not know yet."""
+    return st.session_state.get("puts", {})
 
 
 def begin() -> None:
@@ -53,6 +97,8 @@ def begin() -> None:
     keeps them.
     """
     state = st.session_state
+    correct()
+    state["under_way"] = True
     link = st.query_params.to_dict()
     at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):
@@ -70,10 +116,9 @@ def compare(preset: str) -> None:
     Fixed limits give way to the range of the run, the one rule that is fair to
     bounded and unbounded activations.
     """
+    limits = "range" if value("limits") == "fixed" else value("limits")
+    put({"preset": preset, "limits": limits} | of_experiment(PRESETS[preset].experiment))
     st.session_state["adopted"] = preset
-    put({"preset": preset} | of_experiment(PRESETS[preset].experiment))
-    if value("limits") == "fixed":
-        put({"limits": "range"})
 
 
 def write_link() -> None:
@@ -103,13 +148,13 @@ def _adopt(link: Mapping[str, str], at: str | None) -> None:
     if at is not None and not (at.isascii() and at.isdigit() and len(at) < 5):
         refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
         at = None
-    _fill(values.get("preset", FIRST_PRESET))
-    put(values)
+    _fill(values.get("preset", FIRST_PRESET), values)
     st.session_state["refused"] = refused
     st.session_state["start_at"] = None if at is None else int(at)
     st.session_state.pop("written", None)
 
 
-def _fill(name: str) -> None:
+def _fill(name: str, values: Mapping[str, object] = MappingProxyType({})) -> None:
+    """The settings of a preset, but for these values."""
+    put({"preset": name} | of_preset(PRESETS[name]) | values)
     st.session_state["adopted"] = name
-    put({"preset": name} | of_preset(PRESETS[name]))

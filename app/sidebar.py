@@ -85,6 +85,7 @@ def draw() -> None:
 @st.fragment
 def _form() -> None:
     """The fields, checked as they change."""
+    session.correct()
     settings = session.current()
     wrong = state.mistakes(settings)
     experiment, shapes = None, None
@@ -97,6 +98,7 @@ def _form() -> None:
     _network_fields(wrong, experiment, shapes)
     _training_fields(drawn, wrong)
     session.write_link()
+    session.settle()
     _refresh_page()
 
 
@@ -241,8 +243,8 @@ def start(experiment: Experiment) -> None:
     """Train the experiment in a worker, or join the one at it."""
     key = runs.training_key(experiment)
     content = runs.as_json(experiment)
-    jobs.registry().retire_estimates(content)
     jobs.registry().start(key, {"job": "train", "experiment": content})
+    jobs.registry().retire_work_on(content)
     st.session_state["started"] = key, experiment.training.epochs
 
 

@@ -30,8 +30,7 @@ def version(kind: str) -> int:
     return versions[kind]
 
 
-def digest(*parts: str) -> str:
-    """A short name for texts."""
+def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -50,31 +49,36 @@ def curves_key(
     run: Run, k: int, per_layer: Sequence[Estimator], values: Sequence[float], view: View
 ) -> str:
     """The estimates of checkpoint k at these values, with an estimator for each layer."""
-    return digest(run.checkpoint_keys[k], repr(per_layer), _plain(values), _view_key(run, view))
+    return _digest(run.checkpoint_keys[k], repr(per_layer), _plain(values), _view_key(run, view))
+
+
+def size_key(run: Run, k: int, per_layer: Sequence[Estimator], n: int, view: View) -> str:
+    """The estimates of checkpoint k from n of the samples."""
+    return _digest(curves_key(run, k, per_layer, [], view), str(n))
 
 
 def probe_key(run: Run, k: int, probe: Probe) -> str:
     """What a probe says of checkpoint k."""
     # The experiment too: it splits the samples and orders them into minibatches.
-    return digest(run.checkpoint_keys[k], run.along_key(k), repr(probe), run.experiment.key)
+    return _digest(run.checkpoint_keys[k], run.along_key(k), repr(probe), run.experiment.key)
 
 
 def trial_key(question: Trial) -> str:
     """What an estimator says of a case with a known truth."""
     truth = question.truth
     known = truth.name, truth.label, repr(truth.value)
-    return digest(*known, repr(question.estimator), str(question.n), str(question.seed))
+    return _digest(*known, repr(question.estimator), str(question.n), str(question.seed))
 
 
 def range_key(run: Run, view: View) -> str:
     """The range of the activations of all of the run."""
-    return digest(*run.checkpoint_keys, _samples_key(run, view))
+    return _digest(*run.checkpoint_keys, _samples_key(run, view))
 
 
 def table_key(run: Run, estimator: Estimator, values: Sequence[float], view: View) -> str:
     """The curves of all of the run on a ladder."""
     parts = [range_key(run, view), repr(estimator), _plain(values)]
-    return digest(*parts, *([] if view.channels == View.channels else [view.channels]))
+    return _digest(*parts, *([] if view.channels == View.channels else [view.channels]))
 
 
 def _plain(values: Sequence[float]) -> str:

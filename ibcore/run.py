@@ -28,8 +28,7 @@ from ibcore.networks import (
     layers,
     weight_shapes,
 )
-from ibcore.run_file import ALONG, MEASURES, read_run, sound_at, write_run
-from ibcore.stack import Pool
+from ibcore.run_file import ALONG, MEASURES, read_run, sound_at, weighted_layers, write_run
 from ibcore.tasks import Dataset, load, replicate_splits, stratified
 from ibcore.training import (
     Checkpoint,
@@ -160,8 +159,7 @@ class Run:
     @property
     def weighted_layers(self) -> tuple[int, ...]:
         """The numbers, from 1, of the layers that have weights: of all but those that pool."""
-        layers = (*self.experiment.network.hidden, None)
-        return tuple(i for i, layer in enumerate(layers, start=1) if not isinstance(layer, Pool))
+        return weighted_layers(self.experiment)
 
     @property
     def n_replicates(self) -> int:
@@ -211,6 +209,9 @@ class Run:
         return replicate_splits(self.dataset, self.experiment.task, self.experiment.training)
 
     def __getstate__(self) -> dict:
+        return self._fields()
+
+    def _fields(self) -> dict:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
@@ -366,7 +367,7 @@ class Run:
 
     def save(self, file: str | Path | BinaryIO) -> None:
         """Write the run as compressed .npz: arrays, and JSON for the rest; no pickle."""
-        write_run(file, self.__getstate__())
+        write_run(file, self._fields())
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` writes."""

@@ -18,7 +18,7 @@ from ibcore.stack import Conv, Dense, Pool
 MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 ALONG = ("along_mean", "along_std")
 _ALWAYS = ("epochs", "diverged", "train_loss", "train_accuracy")
-Fields = Mapping[str, Any]
+Fields = dict[str, Any]
 
 
 def write_run(file: str | Path | BinaryIO, fields: Fields) -> None:
@@ -44,7 +44,7 @@ def read_run(file: str | Path | BinaryIO) -> Fields:
     arrays = read_arrays(file, "run file")
     experiment, fingerprint = _read_meta(arrays)
     _check_names(experiment, arrays)
-    numbers = [i for i, _ in enumerate(_weighted(experiment), start=1)]
+    numbers = range(1, len(weighted_layers(experiment)) + 1)
     fields = {name: arrays.get(name) for name in ("epochs", "diverged", *MEASURES, *ALONG)}
     fields["weights"] = tuple(arrays[f"w{i}"] for i in numbers)
     fields["biases"] = tuple(arrays[f"b{i}"] for i in numbers)
@@ -73,14 +73,15 @@ def _read_meta(arrays: dict[str, np.ndarray]) -> tuple[Experiment, str]:
         raise ValueError(f"run file: {error}") from None
 
 
-def _weighted(experiment: Experiment) -> list:
-    """The hidden layers that have weights, and None for the output layer."""
-    return [layer for layer in (*experiment.network.hidden, None) if not isinstance(layer, Pool)]
+def weighted_layers(experiment: Experiment) -> tuple[int, ...]:
+    """The numbers, from 1, of the layers that have weights: of all but those that pool."""
+    layers = enumerate((*experiment.network.hidden, None), start=1)
+    return tuple(number for number, layer in layers if not isinstance(layer, Pool))
 
 
 def _check_names(experiment: Experiment, arrays: Mapping[str, np.ndarray]) -> None:
     wanted = list(_ALWAYS)
-    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(len(_weighted(experiment)))]
+    wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(len(weighted_layers(experiment)))]
     for together in (MEASURES[2:], ALONG):
         if any(name in arrays for name in together):
             wanted += together
@@ -121,9 +122,9 @@ def _weight_shapes(
     """
     found = [w.shape if w.ndim > 3 else (0,) * 4 for w in weights]
     output = Dense(1 if experiment.network.output == "sigmoid" else found[-1][2])
-    layers = [*_weighted(experiment)[:-1], output]
+    layers = [layer for layer in experiment.network.hidden if not isinstance(layer, Pool)]
     shapes = []
-    for before, layer, shape in zip((None, *layers), layers, found, strict=False):
+    for before, layer, shape in zip((None, *layers), (*layers, output), found, strict=True):
         if isinstance(layer, Conv):
             below = before.channels if isinstance(before, Conv) else shape[3]
             shapes.append((layer.channels, below, layer.side, layer.side))

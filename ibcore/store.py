@@ -1,4 +1,4 @@
-"""The disk cache: the only code that touches it.
+"""The disk cache: the only code that knows where it is.
 
 Finished results are entries of a joblib.Memory, each written to a temporary file
 and renamed, so that a killed process leaves either all of an entry or none. A
@@ -364,11 +364,10 @@ class Store:
 
     def _sizes(self, run: Run, k: int, estimator: Estimator, view: View) -> list[_Piece]:
         per_layer = self._with_measured_limits(run, estimator, view)
-        key = entries.curves_key(run, k, per_layer, [], view)
         return [
             _Piece(
                 "sizes",
-                entries.digest(key, str(n)),
+                entries.size_key(run, k, per_layer, n, view),
                 partial(subsampled, run, k, per_layer, n, view=view),
             )
             for n in subsample_sizes(run.n_samples(*view.selection), estimator)

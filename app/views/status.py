@@ -32,8 +32,10 @@ def body(draw) -> None:
 
     def once() -> None:
         give_way()
+        session.correct()
         busy = draw()
         session.write_link()
+        session.settle()
         # Some come late: the first step of a training brings a hundred thousand objects.
         spare_libraries()
         if busy != polling:

@@ -86,10 +86,19 @@ def test_a_training_that_goes_on_retires_what_is_computed_of_its_stop(registry, 
     of_other = registry.start("curves b", {"job": "curves", "experiment": other})
     of_file = registry.start("curves c", {"job": "curves", "run": "run.npz"})
     training = registry.start("train a", {"job": "train", "experiment": same})
-    registry.retire_estimates(same)
+    registry.retire_work_on(same)
     wait(lambda: not of_same.active)
     assert of_same.retired
     assert all(job.active for job in (of_other, of_file, training))
+
+
+def test_a_retired_worker_that_does_not_listen_is_ended_and_has_not_failed(registry, monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.1)
+    job = registry.start("curves a", {"job": "curves"})
+    job.retire()
+    wait(lambda: not job.active)
+    assert job.state == "stopped"
 
 
 def test_only_jobs_that_nobody_asks_about_are_retired(registry, monkeypatch):

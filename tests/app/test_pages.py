@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 import ahead
 import jobs
 import looks
+import session
 import state
 from ibcore import (
     ESTIMATORS,
@@ -142,18 +143,61 @@ def test_a_preset_fills_the_fields():
     assert "not trained yet" in texts(at.info)
 
 
-def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone():
-    at = opened(limits="layer")
-    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith("-limits")]
-    at.selectbox(key="preset").set_value("lorenzen-tanh").run()
+def sent_late(at, *keys):
+    """The states of these settings' widgets as the browser has them, to be sent once more."""
+    ends = tuple(f"-{key}" for key in keys)
+    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith(ends)]
+    assert len(late) == len(keys)
+    return late
+
+
+def send(at, late):
     states = at._tree.get_widget_states()
-    assert late
-    assert not [w for w in states.widgets if w.id.endswith("-limits")]
-    states.widgets.extend(late)
+    ids = {w.id for w in late}
+    kept = [w for w in states.widgets if w.id not in ids]
+    del states.widgets[:]
+    states.widgets.extend([*kept, *late])
     at._run(states)
+
+
+def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone(monkeypatch):
+    at = opened(limits="layer")
+    late = sent_late(at, "limits")
+    at.selectbox(key="preset").set_value("lorenzen-tanh").run()
+    monkeypatch.setattr(session, "LATE_SECONDS", -1)
+    send(at, late)
     assert dict(at.query_params) == {"preset": "lorenzen-tanh"}
     at.selectbox(key="est").set_value("binning").run()
     assert at.selectbox(key="limits").value == "fixed"
+    at.selectbox(key="limits").set_value("layer").run()
+    assert dict(at.query_params)["limits"] == "layer"
+
+
+def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monkeypatch):
+    at = opened(limits="layer", act="softsign")
+    late = sent_late(at, "limits", "act")
+    at.selectbox(key="preset").set_value("saxe-relu").run()
+    monkeypatch.setattr(session, "LATE_SECONDS", 600)
+    send(at, late)
+    assert dict(at.query_params) == {"preset": "saxe-relu"}
+    monkeypatch.setattr(session, "LATE_SECONDS", -1)
+    at.run()
+    assert dict(at.query_params) == {"preset": "saxe-relu"}
+    at.selectbox(key="act").set_value("softsign").run()
+    at.selectbox(key="limits").set_value("layer").run()
+    assert at.selectbox(key="act").value == "softsign"
+    assert dict(at.query_params)["limits"] == "layer"
+
+
+def test_of_two_presets_the_later_counts_though_the_first_was_never_drawn():
+    at = opened()
+    at.selectbox(key="preset").set_value("saxe-relu")
+    state = at.session_state
+    state["puts"] = {"preset": (("original-code",), "saxe-relu")}
+    state["told"], state["adopted"] = frozenset(), "saxe-relu"
+    at.selectbox(key="preset").set_value("digits-relu").run()
+    assert at.selectbox(key="preset").value == "digits-relu"
+    assert at.selectbox(key="task").value == "digits"
 
 
 def test_nonsense_in_a_link_is_named_and_the_page_is_there():
