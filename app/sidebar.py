@@ -218,6 +218,8 @@ def _run_buttons(experiment: Experiment | None) -> None:
     if experiment is not None:
         job = jobs.registry().get(runs.training_key(experiment))
     active = job is not None and job.active
+    if active:
+        st.session_state["in_training"] = runs.training_key(experiment), experiment.training.epochs
     found = runs.find(experiment) if experiment is not None and not active else None
     st.caption(_price(experiment, active, found))
     label = "Run" if found is None else "Continue" if found[1] == "partial" else "Show"
@@ -241,11 +243,10 @@ def _run_buttons(experiment: Experiment | None) -> None:
 
 def start(experiment: Experiment) -> None:
     """Train the experiment in a worker, or join the one at it."""
-    key = runs.training_key(experiment)
     content = runs.as_json(experiment)
-    jobs.registry().start(key, {"job": "train", "experiment": content})
+    request = {"job": "train", "experiment": content}
+    jobs.registry().start(runs.training_key(experiment), request)
     jobs.registry().retire_work_on(content)
-    st.session_state["started"] = key, experiment.training.epochs
 
 
 def _price(experiment: Experiment | None, active: bool, found) -> str:

@@ -69,8 +69,8 @@ def status(shown: Shown) -> jobs.Job | None:
 
 
 def _other_training() -> jobs.Job | None:
-    """The progress of what was started here before the settings changed, with a way to end it."""
-    key, epochs = st.session_state.get("started", (None, None))
+    """The progress of what was in training before the settings changed, with a way to end it."""
+    key, epochs = st.session_state.get("in_training", (None, None))
     job = jobs.registry().get(key)
     if job is None or not job.active:
         return None

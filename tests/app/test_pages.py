@@ -4,6 +4,7 @@ import ast
 import gc
 import re
 import runpy
+import sys
 from dataclasses import replace
 from itertools import islice
 from unittest.mock import Mock
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 import ahead
 import jobs
 import looks
+import runs
 import session
 import state
 from ibcore import (
@@ -340,6 +342,19 @@ def test_a_partial_run_is_shown_with_the_way_to_go_on():
     assert "Stopped at epoch" in texts(at.info)
     assert at.button(key="run").label == "Continue"
     assert layers(at)
+
+
+def test_a_page_loaded_during_a_training_can_end_it_from_other_settings(monkeypatch):
+    idle = "import sys; sys.stdin.read()"
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", idle))
+    key, content = runs.training_key(SMALL), runs.as_json(SMALL)
+    job = jobs.registry().start(key, {"job": "train", "experiment": content})
+    at = opened(**as_link(SMALL))
+    at.number_input(key="epochs").set_value(6).run()
+    assert not at.exception
+    at.button(key="cancel_other").click().run()
+    job.listener.join()
+    assert (job.cancelled, job.state) == (True, "stopped")
 
 
 def upload(at, name, content):
