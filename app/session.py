@@ -75,8 +75,20 @@ def correct() -> None:
         state["puts"] = {key: put for key, put in _puts().items() if key not in told}
         state["told"] = frozenset()
         del state["settled_at"]
-    for key in state.get("told", ()):
+    told = state.get("told", frozenset())
+    late = {key for key in told if state[key] != value(key)}
+    if late and any(_has_come(key) for key in told):
+        # The browser has the others: a person went back to these.
+        state["puts"] = {key: put for key, put in _puts().items() if key not in late}
+        state["told"] = told - late
+        return
+    for key in late:
         _correct(key)
+
+
+def _has_come(key: str) -> bool:
+    olds, new = _puts()[key]
+    return st.session_state[key] == new and new not in olds
 
 
 def _correct(key: str) -> None:

@@ -19,6 +19,14 @@ def nothing_ahead(monkeypatch):
     monkeypatch.setattr(ahead, "prepare", lambda name, makers: None)
 
 
+@pytest.fixture(autouse=True)
+def nothing_late(monkeypatch):
+    """Here a browser has at once what is drawn, and a person acts at once."""
+    import session
+
+    monkeypatch.setattr(session, "LATE_SECONDS", -1)
+
+
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of its own, and no worker left behind."""

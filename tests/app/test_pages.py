@@ -145,15 +145,8 @@ def test_a_preset_fills_the_fields():
     assert "not trained yet" in texts(at.info)
 
 
-def sent_late(at, *keys):
-    """The states of these settings' widgets as the browser has them, to be sent once more."""
-    ends = tuple(f"-{key}" for key in keys)
-    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith(ends)]
-    assert len(late) == len(keys)
-    return late
-
-
 def send(at, late):
+    """What the browser has now, but for these states of before."""
     states = at._tree.get_widget_states()
     ids = {w.id for w in late}
     kept = [w for w in states.widgets if w.id not in ids]
@@ -162,11 +155,11 @@ def send(at, late):
     at._run(states)
 
 
-def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone(monkeypatch):
+def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone():
     at = opened(limits="layer")
-    late = sent_late(at, "limits")
+    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith("-limits")]
+    assert late
     at.selectbox(key="preset").set_value("lorenzen-tanh").run()
-    monkeypatch.setattr(session, "LATE_SECONDS", -1)
     send(at, late)
     assert dict(at.query_params) == {"preset": "lorenzen-tanh"}
     at.selectbox(key="est").set_value("binning").run()
@@ -177,7 +170,7 @@ def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_
 
 def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monkeypatch):
     at = opened(limits="layer", act="softsign")
-    late = sent_late(at, "limits", "act")
+    late = [w for w in at._tree.get_widget_states().widgets if not w.id.endswith("-preset")]
     at.selectbox(key="preset").set_value("saxe-relu").run()
     monkeypatch.setattr(session, "LATE_SECONDS", 600)
     send(at, late)
@@ -189,6 +182,16 @@ def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monk
     at.selectbox(key="limits").set_value("layer").run()
     assert at.selectbox(key="act").value == "softsign"
     assert dict(at.query_params)["limits"] == "layer"
+
+
+def test_a_person_who_goes_back_to_an_old_value_at_once_is_heard(monkeypatch):
+    monkeypatch.setattr(session, "LATE_SECONDS", 600)
+    at = opened(limits="layer", act="softsign")
+    at.selectbox(key="preset").set_value("saxe-relu").run()
+    at.selectbox(key="act").set_value("softsign").run()
+    assert dict(at.query_params) == {"preset": "saxe-relu", "act": "softsign"}
+    at.run()
+    assert at.selectbox(key="act").value == "softsign"
 
 
 def test_of_two_presets_the_later_counts_though_the_first_was_never_drawn():
