@@ -23,13 +23,18 @@ LATE_SECONDS = 0.5
 
 def current() -> dict[str, object]:
     """The settings as they are now, those of other pages too."""
-    return {key: value(key) for key in defaults()}
+    puts = _puts()
+    return {key: _counting(key, puts) for key in defaults()}
 
 
 def value(key: str) -> object:
     """One of the settings of `current`."""
+    return _counting(key, _puts())
+
+
+def _counting(key: str, puts: Mapping[str, tuple[tuple, object]]) -> object:
     held = st.session_state[key]
-    olds, new = _puts().get(key, ((), None))
+    olds, new = puts.get(key, ((), None))
     return new if held in olds else held
 
 
