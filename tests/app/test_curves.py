@@ -46,7 +46,7 @@ def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
     assert (found.whole, found.job) == (True, None)
     for table in [found.table] + [first.table] * first.whole:
         table = table.reset_index(drop=True)
-        pd.testing.assert_frame_equal(table, expected(estimator, 0, 4), rtol=0, atol=1e-6)
+        pd.testing.assert_frame_equal(table, expected(estimator, 0, 4), rtol=1e-6)
     assert list(asked) == [key]
     curves.at_epochs(shown(), estimator, View("test", 50), (0, 4))
     curves.at_epochs(shown(), estimator, VIEW, (0, 1))
@@ -55,7 +55,7 @@ def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
 
 def test_at_a_run_in_training_the_epochs_that_are_there_are_estimated(asked):
     found = curves.at_epochs(shown("live"), KDE(0.1), VIEW, (4, 100))
-    pd.testing.assert_frame_equal(found.table, expected(KDE(0.1), 4), rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(found.table, expected(KDE(0.1), 4), rtol=1e-6)
     assert found.whole
     assert asked == {}
 
@@ -72,7 +72,7 @@ def test_the_value_on_the_slider_is_there_before_the_ladder(asked):
     found = curves.plane(shown(), estimator, VIEW)
     assert found.whole
     table = found.table.reset_index(drop=True)
-    pd.testing.assert_frame_equal(table, expected(estimator, 0, 1, 2, 4), rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(table, expected(estimator, 0, 1, 2, 4), rtol=1e-6)
     assert len(asked) == 1, "the ladder is the same work wherever one stands on it"
 
 

@@ -184,13 +184,19 @@ def test_a_link_that_asks_for_nonsense_is_named_and_the_rest_is_kept(server, ope
 
 
 def test_training_survives_reload_and_cancel_and_goes_on(server, open_page):
-    page = idle(open_page(f"{server.url}/?{SHORT}"))
+    # It must not end while the second page opens.
+    link = f"{server.url}/?{SHORT.replace('epochs=450', 'epochs=900')}"
+    page = idle(open_page(link))
     button(page, "Run").click()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
     page.reload()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    chart(page)
+    second = open_page(link)
+    expect(second.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
+    second.close()
     button(page, "Cancel").click()
-    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 450"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped at epoch \d+ of 900"))).to_be_visible()
     chart(page)
     button(page, "Continue").click()
     expect(page.get_by_text(re.compile(r"Training: epoch"))).to_be_visible()
