@@ -46,10 +46,11 @@ def put(values: Mapping[str, object]) -> None:
     counts as the new one until the browser knows better (see `settle`).
     """
     state, before = st.session_state, _puts()
-    changed = {
-        key: ((*before.get(key, ((), None))[0], state.get(key, new)), new)
-        for key, new in values.items()
-    }
+    changed = {}
+    for key, new in values.items():
+        held, (olds, _) = state.get(key, new), before.get(key, ((), None))
+        known = held == new or held in olds
+        changed[key] = (olds if known else (*olds, held), new)
     # All of it in one step: a click of the person may end this run anywhere.
     state["puts"] = before | changed
     state["told"] = state.get("told", frozenset()) - changed.keys()
@@ -78,9 +79,8 @@ def correct() -> None:
     since = time.monotonic() - state.get("settled_at", math.inf)
     if since > LATE_SECONDS and not state["under_way"]:
         state["puts"] = {key: put for key, put in _puts().items() if key not in told}
-        state["told"] = frozenset()
+        state["told"] = told = frozenset()
         del state["settled_at"]
-    told = state.get("told", frozenset())
     late = {key for key in told if state[key] != value(key)}
     if late and any(_has_come(key) for key in told):
         # The browser has the others: a person went back to these.
@@ -93,7 +93,7 @@ def correct() -> None:
 
 def _has_come(key: str) -> bool:
     olds, new = _puts()[key]
-    return st.session_state[key] == new and new not in olds
+    return bool(olds) and st.session_state[key] == new and new not in olds
 
 
 def _correct(key: str) -> None:

@@ -194,6 +194,15 @@ def test_a_person_who_goes_back_to_an_old_value_at_once_is_heard(monkeypatch):
     assert at.selectbox(key="act").value == "softsign"
 
 
+def test_what_is_put_again_and_again_is_kept_once(monkeypatch):
+    state = {"tab": "phases"}
+    monkeypatch.setattr(session.st, "session_state", state)
+    for tab in ["weights", "phases", "weights"] * 50:
+        session.put({"tab": tab})
+    assert session.value("tab") == "weights"
+    assert len(state["puts"]["tab"][0]) <= 2
+
+
 def test_of_two_presets_the_later_counts_though_the_first_was_never_drawn():
     at = opened()
     at.selectbox(key="preset").set_value("saxe-relu")
