@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ibcore.run import Run
 from ibcore.view import CHANNELS, View
@@ -49,7 +49,7 @@ def _summary(plane: pd.DataFrame) -> pd.DataFrame:
             ends = layers[f"{name}_lower"].mean(), layers[f"{name}_upper"].mean()
         else:
             n = layers[name].size()
-            half = student.ppf((1 + CONFIDENCE) / 2, n - 1) * layers[name].sem(ddof=1)
+            half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * layers[name].sem(ddof=1)
             ends = (columns[name] - half).clip(lower=0), columns[name] + half
         columns[f"{name}_low"], columns[f"{name}_high"] = ends
     return pd.DataFrame(columns).reset_index().assign(bounded=bounded)
