@@ -20,9 +20,32 @@ Rows = pd.DataFrame | list[dict]
 """A data set: a table where there are many rows, because lists of them are slow to send."""
 
 
+class _Chart(alt.Chart):
+    """A chart of which Altair need not find out what its channels are.
+
+    For each that is a text or a value Altair hashes all its schemas: most of the time a
+    figure takes.
+    """
+
+    def encode(self, **channels: object) -> alt.Chart:
+        return super().encode(**{name: _channel(name, each) for name, each in channels.items()})
+
+
+def _channel(name: str, content: object) -> object:
+    """The channel where it is a text, as `"epoch:Q"`, or a value, as `alt.value` makes it."""
+    if isinstance(content, list):
+        return [_channel(name, each) for each in content]
+    kind = name[0].upper() + name[1:]
+    if isinstance(content, str):
+        return getattr(alt, kind)(content)
+    if isinstance(content, dict) and content.keys() == {"value"}:
+        return getattr(alt, f"{kind}Value")(**content)
+    return content
+
+
 def named(name: str) -> alt.Chart:
     """A chart over the data set of that name."""
-    return alt.Chart(alt.NamedData(name=name))
+    return _Chart(alt.NamedData(name=name))
 
 
 def layered(*charts: alt.Chart, **properties: object) -> dict:
