@@ -421,8 +421,9 @@ class Store:
             table = pd.DataFrame({name: _wide(content[name]) for name in content.files})
         # The ladder's values were rounded with the rest; theirs are the exact ones.
         parameter, exact = estimator.parameter, np.asarray(values)
-        nearest = np.abs(table[parameter].to_numpy()[:, None] - exact).argmin(axis=1)
-        return table.assign(**{parameter: exact[nearest]})
+        rounded, place = np.unique(table[parameter], return_inverse=True)
+        nearest = np.abs(rounded[:, None] - exact).argmin(axis=1)
+        return table.assign(**{parameter: exact[nearest[place]]})
 
 
 def _probings(run: Run, probe: Probe) -> list[_Piece]:
