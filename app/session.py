@@ -6,94 +6,52 @@ preset must fill what the link leaves open. One parameter, `at`, belongs to the
 browser: the checkpoint where the epoch slider stands.
 """
 
-import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import streamlit as st
 
 from ibcore import FieldError
 from ibcore.presets import PRESETS
+from late import Puts
 from state import FIRST_PRESET, as_text, defaults, of_experiment, of_preset, read
-
-LATE_SECONDS = 0.5
-"""After a page is drawn: so late may a browser's old values come, and so soon acts no person."""
 
 
 def current() -> dict[str, object]:
     """The settings as they are now, those of other pages too."""
     puts = _puts()
-    return {key: _counting(key, puts) for key in defaults()}
+    return {key: puts.counting(key, st.session_state[key]) for key in defaults()}
 
 
 def value(key: str) -> object:
     """One of the settings of `current`."""
-    return _counting(key, _puts())
-
-
-def _counting(key: str, puts: Mapping[str, tuple[tuple, object]]) -> object:
-    held = st.session_state[key]
-    olds, new = puts.get(key, ((), None))
-    return new if held in olds else held
+    return _puts().counting(key, st.session_state[key])
 
 
 def put(values: Mapping[str, object]) -> None:
-    """Change settings.
-
-    A browser sends the values of all its widgets: the old ones too, until it has the new ones
-    or, where a widget is gone, until the run that does not draw it has ended. So the old value
-    counts as the new one until the browser knows better (see `settle`).
-    """
-    state, before = st.session_state, _puts()
-    changed = {}
-    for key, new in values.items():
-        held, (olds, _) = state.get(key, new), before.get(key, ((), None))
-        known = held == new or held in olds
-        changed[key] = (olds if known else (*olds, held), new)
-    # All of it in one step: a click of the person may end this run anywhere.
-    state["puts"] = before | changed
-    state["told"] = state.get("told", frozenset()) - changed.keys()
-    state.update(values)
+    """Change settings, whatever the browser says before it knows (see `late.py`)."""
+    st.session_state["puts"] = _puts().with_new(values, st.session_state)
+    st.session_state.update(values)
 
 
 def tell(key: str) -> None:
     """Before the widget of a setting is drawn: it shows what counts."""
-    if key in _puts():
-        _correct(key)
-        st.session_state["told"] |= {key}
+    _correct(key)
+    st.session_state["puts"] = _puts().with_told(key)
 
 
-def settle(*, last: bool = False) -> None:
-    """At the end of a run of a part of a page or, `last`, of all of it: the browser is told."""
-    state = st.session_state
-    state["under_way"] = state["under_way"] and not last
-    if not state["under_way"] and state["told"] and (last or "settled_at" not in state):
-        state["settled_at"] = time.monotonic()
+def settle(*, whole: bool = False) -> None:
+    """At the end of a run of a part of a page or of the whole: the browser is told."""
+    st.session_state["puts"] = _puts().drawn(time.monotonic(), whole=whole)
 
 
 def correct() -> None:
     """At the start of a run of a page or of a part of it: undo what the browser sent late."""
-    state = st.session_state
-    told = state.get("told", frozenset())
-    since = time.monotonic() - state.get("settled_at", math.inf)
-    if since > LATE_SECONDS and not state["under_way"]:
-        state["puts"] = {key: put for key, put in _puts().items() if key not in told}
-        state["told"] = told = frozenset()
-        del state["settled_at"]
-    late = {key for key in told if state[key] != value(key)}
-    if late and any(_has_come(key) for key in told):
-        # The browser has the others: a person went back to these.
-        state["puts"] = {key: put for key, put in _puts().items() if key not in late}
-        state["told"] = told - late
-        return
-    for key in late:
+    st.session_state["puts"] = puts = _puts().heard(st.session_state, time.monotonic())
+    for key in puts.told:
         _correct(key)
-
-
-def _has_come(key: str) -> bool:
-    olds, new = _puts()[key]
-    return bool(olds) and st.session_state[key] == new and new not in olds
 
 
 def _correct(key: str) -> None:
@@ -101,9 +59,8 @@ def _correct(key: str) -> None:
         st.session_state[key] = value(key)
 
 
-def _puts() -> dict[str, tuple[tuple, object]]:
-    """The old values and the new one of settings that the browser may not know yet."""
-    return st.session_state.get("puts", {})
+def _puts() -> Puts:
+    return st.session_state.get("puts", Puts())
 
 
 def begin() -> None:
@@ -115,7 +72,7 @@ def begin() -> None:
     """
     state = st.session_state
     correct()
-    state["under_way"] = True
+    state["puts"] = replace(_puts(), drawing=True)
     link = st.query_params.to_dict()
     at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):

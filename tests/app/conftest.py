@@ -22,9 +22,9 @@ def nothing_ahead(monkeypatch):
 @pytest.fixture(autouse=True)
 def nothing_late(monkeypatch):
     """Here a browser has at once what is drawn, and a person acts at once."""
-    import session
+    import late
 
-    monkeypatch.setattr(session, "LATE_SECONDS", -1)
+    monkeypatch.setattr(late, "LATE_SECONDS", -1)
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 
 import ahead
 import jobs
+import late
 import looks
 import runs
-import session
 import state
 from ibcore import (
     ESTIMATORS,
@@ -34,6 +34,7 @@ from ibcore import (
     information_plane,
     train,
 )
+from late import Put, Puts
 from tests.core.test_architecture import ROOT
 
 SMALL = Experiment(
@@ -145,22 +146,22 @@ def test_a_preset_fills_the_fields():
     assert "not trained yet" in texts(at.info)
 
 
-def send(at, late):
+def send(at, old):
     """What the browser has now, but for these states of before."""
     states = at._tree.get_widget_states()
-    ids = {w.id for w in late}
+    ids = {w.id for w in old}
     kept = [w for w in states.widgets if w.id not in ids]
     del states.widgets[:]
-    states.widgets.extend([*kept, *late])
+    states.widgets.extend([*kept, *old])
     at._run(states)
 
 
 def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_gone():
     at = opened(limits="layer")
-    late = [w for w in at._tree.get_widget_states().widgets if w.id.endswith("-limits")]
-    assert late
+    old = [w for w in at._tree.get_widget_states().widgets if w.id.endswith("-limits")]
+    assert old
     at.selectbox(key="preset").set_value("lorenzen-tanh").run()
-    send(at, late)
+    send(at, old)
     assert dict(at.query_params) == {"preset": "lorenzen-tanh"}
     at.selectbox(key="est").set_value("binning").run()
     assert at.selectbox(key="limits").value == "fixed"
@@ -170,12 +171,12 @@ def test_what_a_preset_sets_outlives_what_the_browser_sends_of_a_widget_that_is_
 
 def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monkeypatch):
     at = opened(limits="layer", act="softsign")
-    late = [w for w in at._tree.get_widget_states().widgets if not w.id.endswith("-preset")]
+    old = [w for w in at._tree.get_widget_states().widgets if not w.id.endswith("-preset")]
     at.selectbox(key="preset").set_value("saxe-relu").run()
-    monkeypatch.setattr(session, "LATE_SECONDS", 600)
-    send(at, late)
+    monkeypatch.setattr(late, "LATE_SECONDS", 600)
+    send(at, old)
     assert dict(at.query_params) == {"preset": "saxe-relu"}
-    monkeypatch.setattr(session, "LATE_SECONDS", -1)
+    monkeypatch.setattr(late, "LATE_SECONDS", -1)
     at.run()
     assert dict(at.query_params) == {"preset": "saxe-relu"}
     at.selectbox(key="act").set_value("softsign").run()
@@ -185,7 +186,7 @@ def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monk
 
 
 def test_a_person_who_goes_back_to_an_old_value_at_once_is_heard(monkeypatch):
-    monkeypatch.setattr(session, "LATE_SECONDS", 600)
+    monkeypatch.setattr(late, "LATE_SECONDS", 600)
     at = opened(limits="layer", act="softsign")
     at.selectbox(key="preset").set_value("saxe-relu").run()
     at.selectbox(key="act").set_value("softsign").run()
@@ -194,21 +195,12 @@ def test_a_person_who_goes_back_to_an_old_value_at_once_is_heard(monkeypatch):
     assert at.selectbox(key="act").value == "softsign"
 
 
-def test_what_is_put_again_and_again_is_kept_once(monkeypatch):
-    state = {"tab": "phases"}
-    monkeypatch.setattr(session.st, "session_state", state)
-    for tab in ["weights", "phases", "weights"] * 50:
-        session.put({"tab": tab})
-    assert session.value("tab") == "weights"
-    assert len(state["puts"]["tab"][0]) <= 2
-
-
 def test_of_two_presets_the_later_counts_though_the_first_was_never_drawn():
     at = opened()
     at.selectbox(key="preset").set_value("saxe-relu")
     state = at.session_state
-    state["puts"] = {"preset": (("original-code",), "saxe-relu")}
-    state["told"], state["adopted"] = frozenset(), "saxe-relu"
+    state["puts"] = Puts({"preset": Put("saxe-relu", ("original-code",))})
+    state["adopted"] = "saxe-relu"
     at.selectbox(key="preset").set_value("digits-relu").run()
     assert at.selectbox(key="preset").value == "digits-relu"
     assert at.selectbox(key="task").value == "digits"
