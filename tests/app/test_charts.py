@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
-from altair import Chart, VConcatChart
+from altair import LayerChart, VConcatChart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -152,7 +152,7 @@ def test_an_epoch_outside_the_settings_is_refused():
 def test_the_plane_figure_is_valid_vega_lite():
     spec = plane()
     spec["datasets"] = {name: rows[:2] for name, rows in spec["datasets"].items()}
-    VConcatChart.from_dict(spec, validate=True)
+    VConcatChart.validate(spec)
     assert spec["description"]
 
 
@@ -425,13 +425,13 @@ def test_network_drawing_refuses_no_network(shapes):
 
 
 def test_the_smaller_figures_are_valid_vega_lite():
-    Chart.from_dict(charts.network_drawing(STACK), validate=True)
+    LayerChart.validate(charts.network_drawing(STACK))
     for spec in (
         charts.small_multiples(curves(), "n_bins", [2], SETTINGS),
         charts.heat_map(curves(), "n_bins", 2, replace(SETTINGS, layer_names=NAMES[:1])),
     ):
         spec["datasets"] = {name: [] for name in spec["datasets"]}
-        VConcatChart.from_dict(spec, validate=True)
+        VConcatChart.validate(spec)
 
 
 # Captions

@@ -130,7 +130,7 @@ def test_it_is_valid_and_becomes_a_picture(theme):
     settings = PlaneSettings(8, 1.5, 256, NAMES, (0, 1, 7), theme=theme)
     spec = comparison_figure(planes, SEEN, settings)
     whole = charts.plain(spec)
-    VConcatChart.from_dict({**whole, "datasets": {name: [] for name in whole["datasets"]}})
+    VConcatChart.validate({**whole, "datasets": {name: [] for name in whole["datasets"]}})
     assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
 
 

@@ -79,7 +79,7 @@ def test_figures_are_valid_vega_lite(draw):
     one = {"events": gradient_events(1), "layer_names": NAMES[:1]}
     spec = draw(gradient_table(n_layers=1), **one) if draw is gradient else draw()
     spec["datasets"] = {name: [] for name in spec["datasets"]}
-    VConcatChart.from_dict(spec, validate=True)
+    VConcatChart.validate(spec)
     assert spec["description"]
 
 

@@ -47,7 +47,7 @@ def test_it_is_valid_and_becomes_a_file(theme):
     settings = PlaneSettings(8, 1, 256, ("one", "two"), (0, 1), theme=theme)
     spec = sample_size_figure(table(), settings)
     whole = charts.plain(spec)
-    VConcatChart.from_dict({**whole, "datasets": {name: [] for name in whole["datasets"]}})
+    VConcatChart.validate({**whole, "datasets": {name: [] for name in whole["datasets"]}})
     assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
 
 

@@ -68,7 +68,7 @@ def test_it_is_valid_and_becomes_every_kind_of_file(theme):
     settings = EpochSettings(("one", "two", "three"), tuple(EPOCHS), theme)
     spec = verdict_figure([[panel()]], settings)
     whole = charts.plain(spec)
-    VConcatChart.from_dict({**whole, "datasets": {name: [] for name in whole["datasets"]}})
+    VConcatChart.validate({**whole, "datasets": {name: [] for name in whole["datasets"]}})
     assert export.to_png(spec, ["caption"]).startswith(b"\x89PNG")
     assert export.to_pdf(spec, ["caption"]).startswith(b"%PDF")
 
