@@ -32,8 +32,8 @@ def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
     if job is not None and not job.retired:
         job.seen = time.monotonic()
         if job.state == "done":
-            job.state, job.error = "failed", unkept
-        if job.active or job.state == "failed" or job.cancelled:
+            job.missed(unkept)
+        if job.busy or job.state == "failed" or job.cancelled:
             return job
     make_room(key.split(" ")[0])
     return jobs.registry().start(key, request())

@@ -51,5 +51,5 @@ def several(place, label: str, key: str, **more: object) -> None:
 
 
 def _kept(key: str) -> dict[str, str]:
-    session.tell(key)
+    session.show(key)
     return {"key": key, "persist_state": "session"}

@@ -46,7 +46,7 @@ class Curves:
     @property
     def busy(self) -> bool:
         """Whether there will be more to see without anyone asking."""
-        return self.growing or (self.job is not None and self.job.active)
+        return self.growing or (self.job is not None and self.job.busy)
 
 
 def spared(shown: Shown) -> bool:
@@ -164,7 +164,7 @@ def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
             return _in_time(shown.run, estimator, view, PAGE_SECONDS)
     value = getattr(estimator, estimator.parameter)
     table, done = store().known_curves(shown.run, estimator, [value], view=view)
-    return Curves(table, done == len(shown.run.epochs))
+    return Curves(_at_value(table, estimator), done == len(shown.run.epochs))
 
 
 def _now_and_then(

@@ -24,17 +24,20 @@ PATIENCE_SECONDS = 3.0
 
 @dataclass
 class Job:
-    """A worker and the last it said; `state` is running, done, stopped or failed."""
+    """A worker and the last it said; `state` is running, done, stopped or failed.
+
+    `looked_for`: whether what it kept was looked for since it is done.
+    """
 
     request: dict
     process: subprocess.Popen
-    started: float = field(default_factory=time.monotonic)
     state: str = "running"
     progress: dict | None = None
     notices: list[str] = field(default_factory=list)
     error: str | None = None
     cancelled: bool = False
     retired: bool = False
+    looked_for: bool = False
     seen: float = field(default_factory=time.monotonic)
     listener: threading.Thread | None = None
 
@@ -42,6 +45,21 @@ class Job:
     def active(self) -> bool:
         """Whether the worker is still at it."""
         return self.state == "running"
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next look may find more: the worker is at it, or done since the last one."""
+        return self.state in ("running", "done")
+
+    def missed(self, unkept: str) -> None:
+        """What it is done with is not there; at first sight it may have been kept just now."""
+        if self.looked_for:
+            self.state, self.error = "failed", unkept
+        self.looked_for = True
+
+    def allow_again(self) -> None:
+        """Let what a person stopped, or what failed, be asked for again."""
+        self.state, self.cancelled = "stopped", False
 
     def cancel(self) -> None:
         """Ask the worker, for a person, to stop and to keep what it has."""

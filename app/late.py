@@ -6,7 +6,7 @@ counts as the new one until the browser knows better.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 LATE_SECONDS = 0.5
@@ -18,29 +18,31 @@ class Put:
     """A setting's new value, and those before it that a browser may still have."""
 
     new: object
-    olds: tuple = ()
+    stale: tuple = ()
 
     def counting(self, held: object) -> object:
-        """What counts where this is held: the new value instead of an old one."""
-        return self.new if held in self.olds else held
+        """What counts where this is held: the new value instead of a stale one."""
+        return self.new if held in self.stale else held
 
-    def has_come(self, held: object) -> bool:
-        """Whether the browser is seen to have the new value: it was another one before."""
-        return bool(self.olds) and held == self.new and self.new not in self.olds
+    def confirmed(self, held: object) -> bool:
+        """Whether a browser that had another value is seen to have the new one."""
+        return bool(self.stale) and held == self.new and self.new not in self.stale
 
 
 @dataclass(frozen=True)
 class Puts:
-    """Every setting that was put, by key, and how far the browser has been told.
+    """Every setting that was put, by key, and what the browser has been shown of them.
 
-    `told`: those that a widget was drawn with; `told_at`: when the page that holds them
-    was drawn, infinity before; `drawing`: whether a run of a whole page is under way.
+    `lasting`: settings whose widgets stand on every page; of others, what is held may be
+    what the program put itself, in place of a widget that the browser does not have.
+    `shown_at`: when the page was drawn whose widgets had the new values, infinity until
+    then; `drawing`: whether a run of a whole page is under way.
     Its methods make a new one. `held` are the values in the widgets, by key.
     """
 
+    lasting: Collection[str] = frozenset()
     by_key: Mapping[str, Put] = field(default_factory=dict)
-    told: frozenset[str] = frozenset()
-    told_at: float = math.inf
+    shown_at: Mapping[str, float] = field(default_factory=dict)
     drawing: bool = False
 
     def counting(self, key: str, held: object) -> object:
@@ -50,36 +52,55 @@ class Puts:
     def with_new(self, values: Mapping[str, object], held: Mapping[str, object]) -> "Puts":
         """With new values of these settings, too."""
         new = {key: self._put(key, value, held.get(key, value)) for key, value in values.items()}
-        return replace(self, by_key={**self.by_key, **new}, told=self.told - new.keys())
+        shown_at = {key: at for key, at in self.shown_at.items() if key not in new}
+        return replace(self, by_key={**self.by_key, **new}, shown_at=shown_at)
 
     def _put(self, key: str, value: object, held: object) -> Put:
-        olds = self.by_key[key].olds if key in self.by_key else ()
-        known = held == value or held in olds
-        return Put(value, olds if known else (*olds, held))
+        stale = self.by_key[key].stale if key in self.by_key else ()
+        known = held == value or held in stale
+        return Put(value, stale if known else (*stale, held))
 
-    def with_told(self, key: str) -> "Puts":
+    def begun(self) -> "Puts":
+        """At the start of a run of a whole page."""
+        return replace(self, drawing=True)
+
+    def with_shown(self, key: str) -> "Puts":
         """After a widget was drawn with what counts of this setting."""
-        return replace(self, told=self.told | {key}) if key in self.by_key else self
+        if key not in self.by_key:
+            return self
+        at = math.inf if self.drawing else self.shown_at.get(key, math.inf)
+        return replace(self, shown_at={**self.shown_at, key: at})
 
     def drawn(self, now: float, *, whole: bool) -> "Puts":
         """After a part of a page was drawn, or the `whole` page."""
-        drawing = self.drawing and not whole
-        settled = self.told and not drawing and (whole or self.told_at == math.inf)
-        return replace(self, drawing=drawing, told_at=now if settled else self.told_at)
+        if self.drawing and not whole:
+            return self
+        shown_at = {key: min(at, now) for key, at in self.shown_at.items()}
+        return replace(self, shown_at=shown_at, drawing=False)
 
     def heard(self, held: Mapping[str, object], now: float) -> "Puts":
         """After the browser sent these values: what it knows by now is left out.
 
-        It knows all that it was told some time ago. And where it has one of the new values,
-        it has the others too: a person went back to those that are old.
+        It knows what it was shown some time ago. And where it has one of the new values, it
+        has the others too: a person went back to those that are old.
         """
-        if now - self.told_at > LATE_SECONDS and not self.drawing:
-            return self._without(self.told, told_at=math.inf)
-        late = {key for key in self.told if held[key] != self.counting(key, held[key])}
-        if late and any(self.by_key[key].has_come(held[key]) for key in self.told):
-            return self._without(late)
-        return self
+        puts = self if self.drawing else self._without(self._seen(now))
+        late = puts.late(held)
+        if any(self._confirmed(key, held[key]) for key in puts.shown_at):
+            return puts._without(late)
+        return puts
 
-    def _without(self, keys: frozenset[str] | set[str], **more: object) -> "Puts":
-        rest = {key: put for key, put in self.by_key.items() if key not in keys}
-        return replace(self, by_key=rest, told=self.told - keys, **more)
+    def late(self, held: Mapping[str, object]) -> set[str]:
+        """The settings of which the browser sent an old value though it was shown the new one."""
+        return {key for key in self.shown_at if held[key] != self.counting(key, held[key])}
+
+    def _seen(self, now: float) -> set[str]:
+        return {key for key, at in self.shown_at.items() if now - at > LATE_SECONDS}
+
+    def _confirmed(self, key: str, held: object) -> bool:
+        return key in self.lasting and self.by_key[key].confirmed(held)
+
+    def _without(self, keys: Collection[str]) -> "Puts":
+        by_key = {key: put for key, put in self.by_key.items() if key not in keys}
+        shown_at = {key: at for key, at in self.shown_at.items() if key not in keys}
+        return replace(self, by_key=by_key, shown_at=shown_at)

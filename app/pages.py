@@ -36,4 +36,4 @@ page = st.navigation(
 session.begin()
 sidebar.draw()
 page.run()
-session.settle(whole=True)
+session.end()

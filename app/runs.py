@@ -1,5 +1,6 @@
 """Which run is on the screen, and its tables: bundled, cached, live, partial or opened."""
 
+import contextlib
 import json
 from collections import deque
 from collections.abc import Mapping
@@ -12,9 +13,11 @@ import jobs
 import session
 import state
 from ibcore import Experiment, FieldError, Run, Store, load
+from ibcore.networks import Shape, layer_shapes
 from ibcore.presets import PRESETS
 from ibcore.run import run_key
 from ibcore.tasks import Dataset
+from ibcore.training import check_size
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -82,11 +85,22 @@ def training_key(experiment: Experiment) -> str:
     return "train " + run_key(experiment, dataset(experiment).fingerprint)
 
 
+def shapes(experiment: Experiment) -> tuple[Shape, ...]:
+    """Those of X and every layer.
+
+    Raises what is wrong with the data (MissingData, ValueError, OSError), with the layers or
+    with the size of it all (FieldError).
+    """
+    data = dataset(experiment)
+    check_size(experiment, data)
+    return layer_shapes(experiment.network, data.x.shape[1:], data.n_classes)
+
+
 def wanted(settings: Mapping[str, object]) -> Experiment | None:
-    """The experiment the settings ask for, None where they or its data are wrong."""
+    """The experiment the settings ask for, None where it cannot be trained as it is."""
     try:
         experiment = state.experiment(settings)
-        dataset(experiment)
+        shapes(experiment)
     except (FieldError, ValueError, OSError):
         return None
     return experiment
@@ -107,9 +121,17 @@ def current() -> Shown:
     if found is not None:
         st.session_state["last"] = experiment
         return Shown(*found, experiment)
+    return Shown(*(_before() or _first()), experiment)
+
+
+def _before() -> tuple[Run, str] | None:
+    """The run that was on the screen before; None where its data are gone."""
     last = st.session_state.get("last", PRESETS[state.FIRST_PRESET].experiment)
-    before = (last, "opened") if isinstance(last, Run) else find(last)
-    return Shown(*(before or _first()), experiment)
+    if isinstance(last, Run):
+        return last, "opened"
+    with contextlib.suppress(ValueError, OSError):
+        return find(last)
+    return None
 
 
 def training(shown: Shown) -> jobs.Job | None:
@@ -140,11 +162,9 @@ def find(experiment: Experiment) -> tuple[Run, str] | None:
         return _bundled(experiment.key), "bundled"
     key = run_key(experiment, dataset(experiment).fingerprint)
     if store().holds(experiment, dataset(experiment)):
-        try:
+        # A damaged entry is none; the notice says so.
+        with contextlib.suppress(LookupError):
             return _finished(key, experiment), "cached"
-        except LookupError:
-            # The entry was damaged; the notice says so, and Run makes it again.
-            return None
     run = _partial(experiment)
     return None if run is None else (run, "partial")
 
@@ -159,9 +179,11 @@ def _finished(key: str, _experiment: Experiment) -> Run:
 
 def _partial(experiment: Experiment) -> Run | None:
     """The run so far; only checkpoints that are new are read."""
-    known = st.session_state.get("partial")
-    run = store().find(experiment, dataset(experiment), known=known)
-    st.session_state["partial"] = run
+    known = st.session_state.get("partial", {})
+    run = store().find(experiment, dataset(experiment), known=known.get(experiment.key))
+    # Two are kept: what the settings ask for, and what is on the screen until it is there.
+    others = [(key, run) for key, run in known.items() if key != experiment.key]
+    st.session_state["partial"] = dict([*others[-1:], (experiment.key, run)])
     return run
 
 

@@ -6,9 +6,9 @@ preset must fill what the link leaves open. One parameter, `at`, belongs to the
 browser: the checkpoint where the epoch slider stands.
 """
 
+import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import streamlit as st
@@ -16,7 +16,7 @@ import streamlit as st
 from ibcore import FieldError
 from ibcore.presets import PRESETS
 from late import Puts
-from state import FIRST_PRESET, as_text, defaults, of_experiment, of_preset, read
+from state import FIRST_PRESET, LASTING, as_text, defaults, of_experiment, of_preset, read
 
 
 def current() -> dict[str, object]:
@@ -32,25 +32,39 @@ def value(key: str) -> object:
 
 def put(values: Mapping[str, object]) -> None:
     """Change settings, whatever the browser says before it knows (see `late.py`)."""
+    # In this order: a click of the person may end this run anywhere.
     st.session_state["puts"] = _puts().with_new(values, st.session_state)
     st.session_state.update(values)
 
 
-def tell(key: str) -> None:
+def show(key: str) -> None:
     """Before the widget of a setting is drawn: it shows what counts."""
     _correct(key)
-    st.session_state["puts"] = _puts().with_told(key)
+    st.session_state["puts"] = _puts().with_shown(key)
 
 
-def settle(*, whole: bool = False) -> None:
-    """At the end of a run of a part of a page or of the whole: the browser is told."""
+@contextlib.contextmanager
+def part() -> Iterator[None]:
+    """Around all that draws a part of a page."""
+    _correct_late()
+    yield
+    write_link()
+    _drawn(whole=False)
+
+
+def end() -> None:
+    """Last in every run of a page."""
+    _drawn(whole=True)
+
+
+def _drawn(*, whole: bool) -> None:
     st.session_state["puts"] = _puts().drawn(time.monotonic(), whole=whole)
 
 
-def correct() -> None:
-    """At the start of a run of a page or of a part of it: undo what the browser sent late."""
+def _correct_late() -> None:
+    """Undo what the browser sent late."""
     st.session_state["puts"] = puts = _puts().heard(st.session_state, time.monotonic())
-    for key in puts.told:
+    for key in puts.late(st.session_state):
         _correct(key)
 
 
@@ -60,7 +74,7 @@ def _correct(key: str) -> None:
 
 
 def _puts() -> Puts:
-    return st.session_state.get("puts", Puts())
+    return st.session_state.get("puts", Puts(LASTING))
 
 
 def begin() -> None:
@@ -71,8 +85,8 @@ def begin() -> None:
     keeps them.
     """
     state = st.session_state
-    correct()
-    state["puts"] = replace(_puts(), drawing=True)
+    _correct_late()
+    state["puts"] = _puts().begun()
     link = st.query_params.to_dict()
     at = link.pop("at", None)
     if "written" not in state or (link and link != state["written"]):

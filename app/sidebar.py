@@ -16,9 +16,9 @@ from describe import duration, plain
 from describe_network import drawn_layers
 from ibcore import Experiment, FieldError, MissingData, Run
 from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
-from ibcore.networks import Shape, layer_shapes
+from ibcore.networks import Shape
 from ibcore.presets import PRESETS
-from ibcore.training import check_size, estimated_seconds, n_parameters
+from ibcore.training import estimated_seconds, n_parameters
 from placed import placed
 
 LABELS = {
@@ -85,7 +85,12 @@ def draw() -> None:
 @st.fragment
 def _form() -> None:
     """The fields, checked as they change."""
-    session.correct()
+    with session.part():
+        _fields()
+    _refresh_page()
+
+
+def _fields() -> None:
     settings = session.current()
     wrong = state.mistakes(settings)
     experiment, shapes = None, None
@@ -97,9 +102,6 @@ def _form() -> None:
     _data_fields(drawn, wrong)
     _network_fields(wrong, experiment, shapes)
     _training_fields(drawn, wrong)
-    session.write_link()
-    session.settle()
-    _refresh_page()
 
 
 def _refresh_page() -> None:
@@ -114,26 +116,21 @@ def _refresh_page() -> None:
 
 def _drawn(settings: dict, wrong: dict[str, Exception]) -> list[str]:
     """The keys of the fields that have a place in the form as the settings are."""
-    task, missing = settings["task"], set()
-    if task not in FILE_TASKS:
-        missing.add("path")
-    if task != "symmetric":
-        missing.add("gamma")
-    if task in FIXED_SPLIT_TASKS and not wrong.keys() & {"train", "split"}:
+    task, missing = settings["task"], state.BY_KEY.keys() - state.relevant(settings)
+    if task in FIXED_SPLIT_TASKS:
         missing |= {"train", "split"}
     if settings["mode"] not in ("mini", "parallel"):
         missing.add("batch")
     if settings["opt"] != "momentum":
         missing.add("mom")
-    return [key for key in state.BY_KEY if key not in missing]
+    # What is wrong is marked where it stands.
+    return [key for key in state.BY_KEY if key not in missing - wrong.keys()]
 
 
 def _shapes(experiment: Experiment, wrong: dict[str, Exception]) -> tuple[Shape, ...] | None:
     """Those of X and every layer, or what is wrong with the data, the layers or their size."""
     try:
-        dataset = runs.dataset(experiment)
-        check_size(experiment, dataset)
-        return layer_shapes(experiment.network, dataset.x.shape[1:], dataset.n_classes)
+        return runs.shapes(experiment)
     except FieldError as error:
         wrong[state.key_of(error)] = error
     except MissingData as error:
@@ -150,13 +147,12 @@ def _data_fields(drawn: list[str], wrong: dict) -> None:
     for key in ("path", "gamma"):
         if key in drawn:
             _field(key, wrong)
-    if "train" not in drawn:
-        return
-    left, right = st.columns(2)
-    with left:
-        _field("train", wrong)
-    with right:
-        _field("split", wrong)
+    if "train" in drawn or "split" in drawn:
+        left, right = st.columns(2)
+        with left:
+            _field("train", wrong)
+        with right:
+            _field("split", wrong)
 
 
 def _network_fields(
@@ -266,7 +262,7 @@ def _price(experiment: Experiment | None, active: bool, found) -> str:
         return f"Training will take {duration(whole)} on this machine."
     reached = found[0].epochs[-1]
     rest = duration((1 - reached / experiment.training.epochs) * whole)
-    return f"Stopped at epoch {reached}; the rest will take {rest}."
+    return f"Stopped at epoch {reached:,}; the rest will take {rest}."
 
 
 def _weights(experiment: Experiment) -> int:

@@ -22,7 +22,7 @@ class Sizes:
     @property
     def busy(self) -> bool:
         """Whether there will be more to see without anyone asking."""
-        return self.job is not None and self.job.active
+        return self.job is not None and self.job.busy
 
 
 def table(shown: Shown, k: int, estimator: Estimator, view: View) -> Sizes:

@@ -114,6 +114,8 @@ SETTINGS = (
     Setting("ckpt", "recording", "checkpoints", "whole"),
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
+LASTING = BY_KEY.keys() - {"path", "gamma", "train", "split", "batch", "mom"}
+"""Those that every page has a field for, whatever the others are."""
 
 PARAMETER_KEYS = {name: family.key for name, family in FAMILIES.items()}
 """The setting of the parameter that an estimator's slider moves; binning has two."""
@@ -267,13 +269,13 @@ def experiment(settings: Mapping[str, object]) -> Experiment:
     """The experiment that the settings describe; FieldError for the first that is wrong."""
     parts = {field.name: {} for field in fields(Experiment)}
     for setting in SETTINGS:
-        if setting.key in _relevant(settings):
+        if setting.key in relevant(settings):
             parts[setting.section][setting.name] = setting.parsed(settings[setting.key])
     kinds = {field.name: field.default_factory for field in fields(Experiment)}
     return Experiment(**{section: kinds[section](**values) for section, values in parts.items()})
 
 
-def _relevant(settings: Mapping[str, object]) -> set[str]:
+def relevant(settings: Mapping[str, object]) -> set[str]:
     """The keys that count: gamma belongs to one task, path to those that read files."""
     keys = set(BY_KEY)
     if settings["task"] != "symmetric":
@@ -288,7 +290,7 @@ def mistakes(settings: Mapping[str, object]) -> dict[str, FieldError]:
     found = {}
     base = experiment(defaults())
     for setting in SETTINGS:
-        if setting.key not in _relevant(settings) or setting.key in ("task", "path"):
+        if setting.key not in relevant(settings) or setting.key in ("task", "path"):
             continue
         try:
             kind = type(getattr(base, setting.section))

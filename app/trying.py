@@ -43,7 +43,7 @@ class Answers:
     @property
     def busy(self) -> bool:
         """Whether there will be more to see without anyone asking."""
-        return self.growing or (self.job is not None and self.job.active)
+        return self.growing or (self.job is not None and self.job.busy)
 
 
 def of_case(name: str, n: int, count: int) -> Answers:
@@ -68,16 +68,10 @@ def of_all(n: int, count: int, *, start: bool) -> Answers:
 
 
 def _asked(kind: str, request: dict, questions: list[Trial]) -> Answers:
-    key = _key(kind, request)
-    job = jobs.registry().get(key)
-    active = job is not None and job.active
     found, total = table(_known(questions)), len(questions)
     if len(found) == total:
         return Answers(found, total)
-    if active and not job.active:
-        # It may have kept the last of them after they were looked for.
-        return Answers(found, total, growing=True)
-    return Answers(found, total, worker(key, lambda: request, UNKEPT))
+    return Answers(found, total, worker(_key(kind, request), lambda: request, UNKEPT))
 
 
 def _request(cases: list[str], n: int, count: int) -> dict:

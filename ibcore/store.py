@@ -5,6 +5,7 @@ and renamed, so that a killed process leaves either all of an entry or none. A
 training under way keeps a journal beside them, from which it is continued.
 """
 
+import contextlib
 import os
 import threading
 import warnings
@@ -34,6 +35,8 @@ from ibcore.tasks import Dataset, load
 from ibcore.training import Progress
 from ibcore.trials import Trial, in_turn
 from ibcore.view import View
+
+DAMAGED = "cache: a damaged entry is left aside; what it held is computed again where it is needed"
 
 
 def cache_folder() -> Path:
@@ -83,7 +86,7 @@ class Store:
         self._writing, self._refused = threading.Lock(), False
         self._cached = self._cache()
         # joblib logs a traceback before it recomputes a damaged entry.
-        self._cached.warn = lambda _: notice("cache: a damaged entry is computed again")
+        self._cached.warn = lambda _: notice(DAMAGED)
 
     def _cache(self) -> Callable[..., Any]:
         """`_entry`, cached; not cached where the folder cannot be made."""
@@ -120,6 +123,11 @@ class Store:
 
     def _has(self, kind: str, key: str) -> bool:
         return self._cached.check_call_in_cache(kind, key, entries.version(kind), None)
+
+    def _forget(self, kind: str, key: str) -> None:
+        """Remove a damaged entry: it would hide what is computed in its place until it is done."""
+        with contextlib.suppress(OSError):
+            self._cached.call_and_shelve(kind, key, entries.version(kind), _refuse).clear()
 
     def _done(self, piece: _Piece) -> pd.DataFrame:
         return self._get(piece.kind, piece.key, piece.work)
@@ -206,7 +214,7 @@ class Store:
             try:
                 return replace(self._get("run", key, _refuse), experiment=experiment).on(dataset)
             except LookupError:
-                return None
+                self._forget("run", key)
         if known is not None and known.key != key:
             known = None
         journal = Journal(self._journal_folder(key), self._notice)
@@ -223,7 +231,7 @@ class Store:
 
         Raises OSError where the cache cannot be written.
         """
-        path = self.folder / "opened" / f"{entries.range_key(run, View())}.npz"
+        path = self.folder / "opened" / f"{run.content_key}.npz"
         if not path.exists():
             write_whole(path, run.save)
         return path

@@ -115,7 +115,7 @@ def plain(chart: dict) -> dict:
 
 def _records(rows: Rows) -> list[dict]:
     if not isinstance(rows, pd.DataFrame):
-        return rows
+        return [{name: _finite(value) for name, value in row.items()} for row in rows]
     values = [[_finite(v) for v in rows[name].tolist()] for name in rows]
     return [dict(zip(rows.columns, row, strict=True)) for row in zip(*values, strict=True)]
 

@@ -7,7 +7,7 @@ import streamlit as st
 import jobs
 import runs
 import session
-from ahead import give_way
+from ahead import drawing
 from asking import make_room
 from describe import duration, experiment_line, plain
 from garbage import spare_libraries
@@ -31,11 +31,8 @@ def body(draw) -> None:
     polling = st.session_state.get("polling", False)
 
     def once() -> None:
-        give_way()
-        session.correct()
-        busy = draw()
-        session.write_link()
-        session.settle()
+        with drawing(), session.part():
+            busy = draw()
         # Some come late: the first step of a training brings a hundred thousand objects.
         spare_libraries()
         if busy != polling:
@@ -106,7 +103,7 @@ def notes() -> None:
 
 
 def _stopped(shown: Shown) -> None:
-    where = f"Stopped at epoch {shown.run.epochs[-1]} of {shown.wanted.training.epochs}."
+    where = f"Stopped at epoch {shown.run.epochs[-1]:,} of {shown.wanted.training.epochs:,}."
     goes_on = " **Continue** in the sidebar goes on from there."
     opened = " This is what the opened file holds; **Run** in the sidebar trains it here."
     st.info(where + (opened if shown.origin == "opened" else goes_on))
@@ -178,5 +175,5 @@ def work_line(
             if not complete:
                 st.info("This was stopped; what was computed is shown.")
             if st.button("Go on computing", key=f"resume_{name}"):
-                job.state, job.cancelled = "stopped", False
+                job.allow_again()
                 st.rerun()

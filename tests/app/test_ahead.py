@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -58,10 +59,14 @@ def test_another_name_ends_the_set_before_it_for_good():
 
 def test_nothing_is_made_until_no_page_was_drawn_for_a_while(clock):
     made = []
-    ahead.give_way()
-    prepare(("a",), [lambda: made.append(clock.at)])
+    with ahead.drawing():
+        prepare(("a",), [lambda: made.append(clock.at)])
+        clock.at += 2 * ahead.QUIET
+        time.sleep(0.05)
+        assert not made, "a page is drawn"
     clock.at += 0.9 * ahead.QUIET
-    ahead.give_way()
+    with ahead.drawing():
+        clock.at += 0.9 * ahead.QUIET
     clock.at += 0.9 * ahead.QUIET
     time.sleep(0.05)
     assert not made
@@ -71,10 +76,36 @@ def test_nothing_is_made_until_no_page_was_drawn_for_a_while(clock):
 
 def test_sets_that_wait_end_when_another_one_comes():
     before = threading.active_count()
-    ahead.give_way()
-    for i in range(20):
-        prepare((i,), [lambda: None])
+    with ahead.drawing():
+        for i in range(20):
+            prepare((i,), [lambda: None])
     until(lambda: threading.active_count() <= before + 1)
+
+
+def test_one_thing_is_made_at_a_time():
+    at_once, most, ended = [], [], threading.Event()
+
+    def slow():
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.05)
+        at_once.pop()
+
+    for i in range(6):
+        prepare((i,), [slow, slow])
+        time.sleep(0.01)
+    prepare(("last",), [slow, ended.set])
+    until(ended.is_set)
+    assert max(most) == 1
+
+
+def test_a_page_that_fails_holds_nothing_up(clock):
+    made = []
+    with suppress(ZeroDivisionError), ahead.drawing():
+        prepare(("a",), [lambda: made.append(1)])
+        raise ZeroDivisionError
+    clock.at += 1.1 * ahead.QUIET
+    until(lambda: made)
 
 
 def test_what_fails_does_not_end_the_rest():

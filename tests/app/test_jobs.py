@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import asking
 import jobs
 from ibcore import Experiment, Network, Recording, Store, Task, Training
 from ibcore.training import Progress
@@ -111,3 +112,17 @@ def test_only_jobs_that_nobody_asks_about_are_retired(registry, monkeypatch):
     assert not old.cancelled
     assert new.active
     assert other.active
+
+
+def test_what_is_done_is_looked_for_once_more_before_it_counts_as_lost(monkeypatch):
+    """A worker may keep its last and end between a look and the question where it is."""
+    job = jobs.Job({"job": "curves"}, process=None, state="done")
+    made = jobs.Jobs()
+    made._jobs["curves a"] = job
+    monkeypatch.setattr(jobs, "registry", lambda: made)
+    assert asking.worker("curves a", dict, "it is lost") is job
+    assert (job.state, job.busy, job.error) == ("done", True, None)
+    assert asking.worker("curves a", dict, "it is lost") is job
+    assert (job.state, job.busy, job.error) == ("failed", False, "it is lost")
+    job.allow_again()
+    assert job.state == "stopped"

@@ -146,11 +146,13 @@ def test_a_preset_fills_the_fields():
     assert "not trained yet" in texts(at.info)
 
 
-def send(at, old):
-    """What the browser has now, but for these states of before."""
+def send(at, old, new=None):
+    """What the browser has now, all or these keys, but for these states of before."""
     states = at._tree.get_widget_states()
     ids = {w.id for w in old}
     kept = [w for w in states.widgets if w.id not in ids]
+    if new is not None:
+        kept = [w for w in kept if w.id.split("-")[-1] in new]
     del states.widgets[:]
     states.widgets.extend([*kept, *old])
     at._run(states)
@@ -185,6 +187,15 @@ def test_what_a_preset_sets_outlives_what_the_browser_sent_before_it_had_it(monk
     assert dict(at.query_params)["limits"] == "layer"
 
 
+def test_what_a_preset_sets_outlives_an_old_page_without_the_widgets_it_brings(monkeypatch):
+    at = opened(preset="digits-tanh")
+    old = [w for w in at._tree.get_widget_states().widgets if not w.id.endswith("-preset")]
+    at.selectbox(key="preset").set_value("saxe-relu").run()
+    monkeypatch.setattr(late, "LATE_SECONDS", 600)
+    send(at, old, new=["preset"])
+    assert dict(at.query_params) == {"preset": "saxe-relu"}
+
+
 def test_a_person_who_goes_back_to_an_old_value_at_once_is_heard(monkeypatch):
     monkeypatch.setattr(late, "LATE_SECONDS", 600)
     at = opened(limits="layer", act="softsign")
@@ -199,7 +210,7 @@ def test_of_two_presets_the_later_counts_though_the_first_was_never_drawn():
     at = opened()
     at.selectbox(key="preset").set_value("saxe-relu")
     state = at.session_state
-    state["puts"] = Puts({"preset": Put("saxe-relu", ("original-code",))})
+    state["puts"] = Puts(by_key={"preset": Put("saxe-relu", ("original-code",))})
     state["adopted"] = "saxe-relu"
     at.selectbox(key="preset").set_value("digits-relu").run()
     assert at.selectbox(key="preset").value == "digits-relu"
@@ -213,6 +224,59 @@ def test_nonsense_in_a_link_is_named_and_the_page_is_there():
     assert "train_fraction: 1.5 is not allowed" in texts(at.markdown)
     assert at.button(key="run").disabled
     assert layers(at)
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ({"mode": "full", "batch": "0"}, "batch_size: 0 is not allowed"),
+        ({"opt": "sgd", "mom": "2"}, "momentum: 2.0 is not allowed"),
+        ({"task": "digits", "layers": "64-10", "train": "7"}, "train_fraction: 7.0 is not allowed"),
+    ],
+)
+def test_what_is_wrong_is_marked_though_nothing_asks_for_it_as_things_are(link, message):
+    at = opened(**link)
+    assert message in texts(at.sidebar.markdown)
+    assert at.button(key="run").disabled
+
+
+def test_a_run_whose_data_are_gone_makes_room_for_one_that_is_there(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
+    Store().train(mine)
+    link = {key: state.as_text(value) for key, value in state.of_experiment(mine).items()}
+    at = opened(**link)
+    assert layers(at)[0] == "1: 4 tanh"
+    path.rename(tmp_path / "gone.npz")
+    at.run()
+    assert not at.exception
+    assert "use an existing .npz file" in texts(at.sidebar.markdown)
+    assert layers(at)[0] == "1: 10 tanh"
+
+
+def test_a_network_that_is_too_large_is_not_offered_to_be_run():
+    at = opened(layers="5000-5000", epochs="999999")
+    assert "is not allowed" in texts(at.sidebar.markdown)
+    assert at.button(key="run").disabled
+    assert "The messages in red in the sidebar say what is wrong" in texts(at.warning)
+    assert not at.info
+
+
+def test_of_two_runs_in_training_each_is_read_on_from_where_it_was(monkeypatch):
+    """The one that the settings ask for, and the one on the screen until it is there."""
+    ones = [replace(SMALL, training=replace(SMALL.training, seed=seed)) for seed in (1, 2)]
+    found, asked = {one.key: train(one, device="cpu") for one in ones}, []
+
+    def find(experiment, dataset, *, known):
+        asked.append(known and known.experiment.key)
+        return found[experiment.key]
+
+    monkeypatch.setattr(runs.st, "session_state", {})
+    monkeypatch.setattr(runs, "store", lambda: Mock(find=find))
+    for one in ones * 2:
+        runs._partial(one)
+    assert asked == [None, None, *found]
 
 
 def test_a_link_cannot_bring_markup_onto_the_page():

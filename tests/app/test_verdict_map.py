@@ -132,7 +132,7 @@ def test_the_strip_of_one_estimator_names_what_compresses():
 class FakeJob:
     """A worker that has only begun."""
 
-    state, active, cancelled, notices, progress = "running", True, False, (), None
+    state, active, busy, cancelled, notices, progress = "running", True, True, False, (), None
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from ibcore.experiment import Network, Task
 from ibcore.journal import Journal
 from ibcore.plane import information_curves
 from ibcore.run import Run
-from ibcore.store import Store, cache_folder
+from ibcore.run import train as train_alone
+from ibcore.store import DAMAGED, Store, cache_folder
 from ibcore.tasks import load
 
 from .stores import VALUES, Told, kept, train
@@ -195,9 +196,22 @@ def test_a_damaged_run_is_trained_again_and_said_so(how, told):
     run, heard = train(told.store, tiny())
     assert heard
     assert_same(run, trained(tiny()))
-    assert told == ["cache: a damaged entry is computed again"] * 2
+    assert told == [DAMAGED]
     assert_same(told.store.find(tiny()), run)
-    assert len(told) == 2
+    assert len(told) == 1
+
+
+def test_a_damaged_run_hides_nothing_of_the_training_that_replaces_it(told):
+    train(told.store, tiny())
+    (entry,) = kept(told.store)
+    damage(entry, "zeroed")
+    assert told.store.find(tiny()) is None
+    assert not told.store.holds(tiny())
+    asked = []
+    part = told.store.train(tiny(), should_stop=lambda: asked.append(1) or len(asked) > 1)
+    assert not part.complete
+    assert_same(told.store.find(tiny()), part)
+    assert told == [DAMAGED]
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -206,7 +220,7 @@ def test_damaged_curves_are_computed_again_and_said_so(how, told):
     table = told.store.curves(run, Binning(), VALUES)
     damage(kept(told.store)[1], how)
     pd.testing.assert_frame_equal(told.store.curves(run, Binning(), VALUES), table)
-    assert told == ["cache: a damaged entry is computed again"]
+    assert told == [DAMAGED]
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -372,6 +386,17 @@ def test_a_run_from_elsewhere_is_kept_once(store):
     assert path.stat().st_mtime_ns == stamp
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert store.keep(trained(tiny(seed=1))) != path
+
+
+def test_runs_that_differ_in_more_than_their_weights_are_kept_apart(store):
+    """Before its first step a run has the weights of every other optimiser's."""
+    run = trained(tiny())
+    starts = [
+        train_alone(tiny(optimizer=name), device="cpu", should_stop=lambda: True)
+        for name in ("sgd", "adam")
+    ]
+    for one in (replace(run, along_mean=None, along_std=None), run, *starts):
+        assert_same(Run.load(store.keep(one)), one)
 
 
 def test_the_folder_is_that_of_the_environment(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from ibcore.estimators import Binning, to_dict
 from ibcore.experiment import Task
 from ibcore.plane import information_curves
 from ibcore.probes import GradientProbe
-from ibcore.store import Store
+from ibcore.store import DAMAGED, Store
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import Source
 from ibcore.view import View
@@ -353,7 +353,7 @@ def test_what_the_cache_has_to_say_is_passed_on(tmp_path, monkeypatch):
     (entry,) = tmp_path.rglob("output.pkl")
     entry.write_bytes(b"")
     events = serve(train_request(tiny()), monkeypatch, tmp_path)
-    assert events[0] == {"event": "notice", "text": "cache: a damaged entry is computed again"}
+    assert events[0] == {"event": "notice", "text": DAMAGED}
     assert events[-1] == {"event": "done", "complete": True}
 
 
