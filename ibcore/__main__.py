@@ -53,8 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check_out(out: Path | None, *, folder: bool) -> None:
-    """Refuse a place that takes no file before any work is done."""
-    if out is None or folder:
+    """Refuse a place that takes no file, or no `folder`, before any work is done."""
+    if out is None:
+        return
+    if folder:
+        there = next((place for place in (out, *out.parents) if place.exists()), out)
+        if not there.is_dir():
+            raise FieldError("out", str(out), "a folder, or a place where one can be made")
         return
     if out.is_dir() or not os.access(out.parent, os.W_OK):
         raise FieldError("out", str(out), "a file in a directory that can be written to")
@@ -279,7 +284,10 @@ def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
     if not path.is_file():
         allowed = "a .json file or one of " + ", ".join(PRESETS)
         raise FieldError("experiment", name, allowed)
-    return Experiment.from_json(path.read_text(encoding="utf-8")), []
+    try:
+        return Experiment.from_json(path.read_text(encoding="utf-8")), []
+    except UnicodeDecodeError:
+        raise FieldError("experiment", name, "a .json file, which is text in UTF-8") from None
 
 
 def _check_view(experiment: Experiment, options: argparse.Namespace) -> None:
