@@ -19,6 +19,9 @@ from ibcore import Run, View, exactness
 from ibcore.estimators import Estimator
 from runs import Shown
 
+WIDTH = 980
+"""Of the plane beside its curves, in pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -60,10 +63,11 @@ def _ladder_looks(
     here = bisect_left(ladder, getattr(estimator, parameter))
     for i in sorted(range(len(ladder)), key=lambda i: abs(i - here)):
         rung = replace(estimator, **{parameter: ladder[i]})
-        yield partial(_look_ahead, shown, rung, view, settings)
+        yield partial(make_look, shown, rung, view, settings)
 
 
-def _look_ahead(shown: Shown, estimator: Estimator, view: View, settings: PlaneSettings) -> None:
+def make_look(shown: Shown, estimator: Estimator, view: View, settings: PlaneSettings) -> None:
+    """Make and keep the look at a value of a ladder that is known."""
     found = curves.known_plane(shown, estimator, view)
     if found.on_ladder:
         settings = replace(settings, estimator_label=estimator.label)

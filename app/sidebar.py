@@ -173,8 +173,13 @@ def _network_fields(
 def _drawing(experiment: Experiment | None, shapes: tuple[Shape, ...] | None) -> None:
     """The network, where there is one."""
     if shapes is not None:
-        drawing = network_drawing(drawn_layers(experiment.network, shapes), theme(), width=236)
+        drawing = network_picture(experiment, shapes, theme())
         st.vega_lite_chart(spec=drawing, theme=None, width="content", key="network")
+
+
+def network_picture(experiment: Experiment, shapes: tuple[Shape, ...], theme: str) -> dict:
+    """The drawing of the network, as wide as the sidebar."""
+    return network_drawing(drawn_layers(experiment.network, shapes), theme, width=236)
 
 
 def _training_fields(drawn: list[str], wrong: dict) -> None:

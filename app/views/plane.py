@@ -15,7 +15,7 @@ from charts import plane_figure
 from describe import plain, spread, view_words
 from ibcore import Run, View
 from ibcore.estimators import Estimator
-from looks import Look, look_at
+from looks import WIDTH, Look, look_at
 from placed import placed
 from playback import playback
 from views.estimator_bar import estimator_bar
@@ -24,7 +24,6 @@ from views.sample_size import sample_size_box
 from views.scales import beyond_limits, settings_for
 from views.status import body, status, work_line
 
-WIDTH = 980
 _SUBSET = (
     "Measured on {}: open **Are there enough samples?** below to see whether more of them would"
     " change the picture."

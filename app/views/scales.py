@@ -16,22 +16,28 @@ from runs import Shown
 
 
 def settings_for(shown: Shown, estimator: Estimator, view: View, width: int) -> PlaneSettings:
-    """The scales and names of the figures of this run."""
-    dataset = shown.run.dataset
-    index = shown.run.sample_index(*view.selection)
+    """The scales and names of the figures of this run, as this session looks at it."""
+    start_at, last = st.session_state["start_at"], len(shown.run.experiment.epochs) - 1
+    return replace(
+        scales(shown.run, estimator, view, width),
+        start_at=None if start_at is None else min(start_at, last),
+        theme=sidebar.theme(),
+    )
+
+
+def scales(run: Run, estimator: Estimator, view: View, width: int) -> PlaneSettings:
+    """The scales and names of the figures of this run, whoever looks at it."""
+    dataset = run.dataset
+    index = run.sample_index(*view.selection)
     rows = np.arange(len(dataset.x)) if index is None else np.atleast_2d(index)[0]
-    h_y = float(np.mean(label_entropy(shown.run.labels(*view.selection))))
-    epochs = shown.run.experiment.epochs
-    start_at = st.session_state["start_at"]
+    h_y = float(np.mean(label_entropy(run.labels(*view.selection))))
     return PlaneSettings(
         h_x=max(label_entropy(dataset.x_ids[rows]), 0.1),
         h_y=max(h_y, 0.01),
         n_samples=len(rows),
-        layer_names=layer_names(shown.run.experiment, dataset.n_classes),
-        epochs=epochs,
-        start_at=None if start_at is None else min(start_at, len(epochs) - 1),
+        layer_names=layer_names(run.experiment, dataset.n_classes),
+        epochs=run.experiment.epochs,
         estimator_label=estimator.label,
-        theme=sidebar.theme(),
         width=width,
     )
 

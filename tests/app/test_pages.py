@@ -16,6 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ahead
+import first
 import jobs
 import late
 import looks
@@ -78,6 +79,15 @@ def test_the_server_does_not_search_its_libraries_for_garbage():
         assert len(gc.get_objects()) < gc.get_freeze_count() / 100
     finally:
         gc.unfreeze()
+
+
+def test_the_first_look_is_there_before_the_first_visitor(monkeypatch):
+    first.make_first_look()
+    for made in ("plane_figure", "strip", "what_am_i_looking_at"):
+        monkeypatch.setattr(looks, made, Mock(side_effect=AssertionError("made again")))
+    at = opened()
+    assert not at.exception
+    assert layers(at)[0] == "1: 10 tanh"
 
 
 def test_the_looks_at_the_other_values_are_made_ahead(monkeypatch):
