@@ -1,5 +1,7 @@
 """Doubts about an estimate in words: broken laws of information, too few samples."""
 
+import re
+
 import pandas as pd
 
 from describe import plain
@@ -55,6 +57,11 @@ def badges(broken: pd.DataFrame, exact: str | None = None) -> str:
         elif len(rows):
             words.append(f":orange-badge[{plain(_worst(kind, rows))}]")
     return " ".join(words)
+
+
+def spoken(signs: str) -> str:
+    """What `badges` says, as it stands in a caption."""
+    return "; ".join(re.findall(r"-badge\[((?:\\.|[^\]\\])*)\]", signs))
 
 
 def _worst(kind: str, rows: pd.DataFrame) -> str:

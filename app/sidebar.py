@@ -237,7 +237,8 @@ def _run_buttons(experiment: Experiment | None) -> None:
         if label != "Show":
             start(experiment)
         st.rerun(scope="app")
-    if cancel.button("Cancel", key="cancel", width="stretch", disabled=not active):
+    may_end = active and not job.cancelled
+    if cancel.button("Cancel", key="cancel", width="stretch", disabled=not may_end):
         job.cancel()
         st.rerun(scope="app")
 

@@ -13,6 +13,7 @@ import session
 import state
 from charts import plane_figure
 from describe import plain, spread, view_words
+from describe_checks import spoken
 from ibcore import Run, View
 from ibcore.estimators import Estimator
 from looks import WIDTH, Look, look_at
@@ -90,10 +91,11 @@ def _remarks(look: Look, run: Run, view: View) -> None:
 
 
 def _said(look: Look) -> str:
-    """The verdict as it stands in a caption."""
-    if not look.verdict:
-        return ""
-    return ". Verdict: " + re.sub(r"\\(.)", r"\1", look.verdict.replace("**", "")).rstrip(".")
+    """The verdict and the doubts as they stand in a caption."""
+    verdict = look.verdict.replace("**", "").rstrip(".")
+    said = {"Verdict": verdict, "Flags": spoken(look.signs)}
+    words = "".join(f". {name}: {text}" for name, text in said.items() if text)
+    return re.sub(r"\\(.)", r"\1", words)
 
 
 body(draw)

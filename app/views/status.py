@@ -118,12 +118,13 @@ def _job_line(job: jobs.Job, what: str, epochs: int | None = None) -> None:
     if not job.active:
         return
     if job.progress is None:
-        st.progress(0.0, f"{what}: starting")
+        st.progress(0.0, f"{what}: {'stopping' if job.cancelled else 'starting'}")
         return
     p = job.progress
     left = "" if p["seconds_left"] is None else f", {duration(p['seconds_left'])} left"
     where = "" if epochs is None else f"epoch {p['epoch']:,} of {epochs:,}, "
     share = p["done"] / p["total"]
+    left = ", stopping" if job.cancelled else left
     st.progress(min(share, 1.0), f"{what}: {where}{share:.0%}{left}")
 
 

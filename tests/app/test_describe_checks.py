@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from describe_checks import badges, reasons
+from describe_checks import badges, reasons, spoken
 from ibcore.checks import COLUMNS, KINDS
 
 
@@ -27,8 +27,19 @@ def test_each_kind_has_one_badge_with_the_worst_of_it():
     assert "data processing inequality" in reasons(found)[0]
 
 
+def test_a_caption_says_what_the_badges_say():
+    found = broken((KINDS[0], 2, 10, 0.3, 0.1), (KINDS[4], 2, 0, float("nan"), 0.5))
+    said = spoken(badges(found, "rounded")).replace("\\", "")
+    first, second, third = said.split("; ")
+    assert first == "a rounded copy"
+    assert second.startswith("inequality broken: layer 2 tells 0.30 bits more of X")
+    assert second.endswith("epoch 10")
+    assert third == "saturated: layer 2"
+
+
 def test_nothing_broken_says_nothing():
     assert badges(broken()) == ""
+    assert spoken("") == ""
     assert reasons(broken()) == []
 
 

@@ -540,6 +540,19 @@ def test_a_button_sets_the_noise_that_is_tuned_to_the_labels():
     assert at.query_params["var"] == "0.05", "of 0.0503 for two classes"
 
 
+def test_a_figure_that_is_taken_away_carries_the_verdict_and_the_doubts(monkeypatch):
+    import views.exports
+
+    taken = []
+    monkeypatch.setattr(views.exports, "exports", lambda figure, *_: taken.append(figure.seen))
+    assert not opened(preset="saxe-tanh", est="kde").exception
+    (seen,) = taken
+    assert ". Verdict: KDE" in seen
+    assert ". Flags: inequality broken: layer 3 tells" in seen
+    assert "\\" not in seen
+    assert "**" not in seen
+
+
 def test_what_breaks_the_laws_of_information_has_a_badge():
     (badge,) = [m for m in opened(preset="saxe-tanh", est="kde").markdown if "badge[" in m.value]
     assert "inequality broken: layer 3 tells" in shown(badge.value)
