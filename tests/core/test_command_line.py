@@ -405,7 +405,7 @@ def wrong(folder):
         "unknown preset": (["presets", "mine"], "preset: 'mine' is not allowed; use one of quick"),
         "unknown preset to run": (["run", "mine", "--out", folder], "experiment: 'mine'"),
         "no folder": (["run", "quick-tanh"], "--out"),
-        "a file as folder": (["run", "quick-tanh", "--out", run], "out: "),
+        "a file as folder": (["run", "quick-tanh", "--out", run], "use a folder, or"),
         "a folder in a file": (["run", "quick-tanh", "--out", run / "a"], "use a folder, or"),
         "no JSON": (["run", text, "--out", folder], "experiment: 'epochs = 3' is not allowed"),
         "not even text": (["run", run, "--out", folder], "which is text in UTF-8"),
