@@ -126,7 +126,8 @@ class Store:
 
     def _forget(self, kind: str, key: str) -> None:
         """Remove a damaged entry: it would hide what is computed in its place until it is done."""
-        with contextlib.suppress(OSError):
+        # Somebody else may have removed it in the meantime.
+        with contextlib.suppress(OSError, LookupError):
             self._cached.call_and_shelve(kind, key, entries.version(kind), _refuse).clear()
 
     def _done(self, piece: _Piece) -> pd.DataFrame:

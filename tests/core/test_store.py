@@ -214,6 +214,15 @@ def test_a_damaged_run_hides_nothing_of_the_training_that_replaces_it(told):
     assert told == [DAMAGED]
 
 
+def test_of_two_who_find_a_damaged_run_the_second_finds_it_gone(told, monkeypatch):
+    train(told.store, tiny())
+    (entry,) = kept(told.store)
+    damage(entry, "zeroed")
+    monkeypatch.setattr(told.store, "_has", lambda kind, key: True)
+    assert told.store.find(tiny()) is None
+    assert told.store.find(tiny()) is None
+
+
 @pytest.mark.parametrize("how", DAMAGE)
 def test_damaged_curves_are_computed_again_and_said_so(how, told):
     run = trained(tiny())
