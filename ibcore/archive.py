@@ -1,88 +1,224 @@
-"""Files: written whole or not at all, and the arrays of an .npz that anyone may have written."""
+"""Named arrays in an .npz that anyone may have written: headers first, arrays when asked for.
 
+What is not compressed is mapped from the disk and takes no memory before it is used.
+"""
+
+import math
+import mmap
 import os
 import struct
-import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-MAX_BYTES = 4_000_000_000
+from ibcore.files import Unreadable, open_regular
 
-_UNREADABLE = (
+MAX_UNPACKED = 500_000_000
+"""Bytes of compressed arrays that one file may unpack to; what is mapped has no such limit."""
+
+_ALIGNMENT = 64
+_PADDING = 0xD935
+"""The kind of an extra field of zip that aligns the data behind it."""
+
+_LOCAL, _ZIP64, _END = 30, 20, 22
+"""Bytes of a member's header, of the extra field for large files, and of the end of a zip."""
+
+_DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
-    OSError,
     EOFError,
-    MemoryError,
     OverflowError,
+    NotImplementedError,
     RuntimeError,
 )
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_NO_ARRAY = (ValueError, SyntaxError, TypeError, tokenize.TokenError)
+_NO_HEADER = (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError)
+_CHUNK = 2**20
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file, and its folder, so that others see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with open(number, "wb") as file:
-            write(file)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an uncompressed .npz whose arrays begin where they can be mapped."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")
+            start = file.tell() + _LOCAL + len(member.filename) + _ZIP64 + 4
+            padding = -start % _ALIGNMENT
+            member.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
+            with archive.open(member, "w", force_zip64=True) as content:
+                np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
 
 
-def read_arrays(file: str | Path | BinaryIO, what: str) -> dict[str, np.ndarray]:
-    """All arrays by name; `what` kind of file it is begins every message.
+@dataclass(frozen=True)
+class Header:
+    """What an array's header says of it; `start` is where its numbers begin in the member."""
 
-    Raises ValueError, in one line, for a file that is not there, is no .npz, is damaged,
-    holds pickled objects, or unpacks to more than `MAX_BYTES`.
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran_order: bool
+    start: int
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Archive:
+    """An open .npz; see `open_archive`. Its methods raise ValueError for what is damaged."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._zip = zipfile.ZipFile(file)
+        self._members = {m.filename.removesuffix(".npy"): m for m in self._zip.infolist()}
+        self._map: mmap.mmap | None = None
+        self._left = MAX_UNPACKED
+
+    @property
+    def begin(self) -> int:
+        """Where the first member begins in the file."""
+        return min((member.header_offset for member in self._zip.infolist()), default=0)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def header(self, name: str) -> Header:
+        """The header of an array that is there, held against the bytes that follow it."""
+        member = self._members[name]
+        try:
+            with self._zip.open(_sound(member)) as content:
+                header = _header(content)
+        except _NO_HEADER as error:
+            raise self._fault(name, str(error)) from None
+        if header.n_bytes != member.file_size - header.start:
+            raise self._fault(name)
+        return header
+
+    def array(self, name: str) -> np.ndarray:
+        """An array that is there, compared with its checksum."""
+        header, member = self.header(name), self._members[name]
+        data = self._mapped(member, header)
+        if data is None:
+            data = self._unpacked(member, header)
+        order = "F" if header.fortran_order else "C"
+        return np.ndarray(header.shape, header.dtype, data, order=order)
+
+    def _fault(self, name: str, reason: str = "") -> ValueError:
+        what = "holds pickled objects" if "pickled" in reason else "is damaged"
+        return ValueError(f"{self._members[name].filename!r} {what}")
+
+    def _mapped(self, member: zipfile.ZipInfo, header: Header) -> memoryview | None:
+        """The bytes of an array on the disk, where they lie there as they are needed."""
+        start = self._start(member)
+        if start is None or not header.n_bytes or (start + header.start) % header.dtype.alignment:
+            return None
+        if self._map is None:
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        if self._checksum(start, member.file_size) != member.CRC:
+            raise zipfile.BadZipFile
+        return memoryview(self._map)[start + header.start : start + member.file_size]
+
+    def _checksum(self, start: int, size: int) -> int:
+        """That of bytes of the file, which are not read through the map: there they would stay."""
+        checksum = 0
+        self._file.seek(start)
+        for left in range(size, 0, -_CHUNK):
+            checksum = zlib.crc32(self._file.read(min(_CHUNK, left)), checksum)
+        return checksum
+
+    def release(self) -> None:
+        """Take no memory for what was used of the map so far; used again, it is read again."""
+        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def _start(self, member: zipfile.ZipInfo) -> int | None:
+        """Where the bytes of a member begin in a file on the disk; None where they are packed."""
+        if member.compress_type != zipfile.ZIP_STORED or not _on_disk(self._file):
+            return None
+        self._file.seek(member.header_offset + _LOCAL - 4)
+        return member.header_offset + _LOCAL + sum(struct.unpack("<HH", self._file.read(4)))
+
+    def _unpacked(self, member: zipfile.ZipInfo, header: Header) -> bytearray:
+        self._left -= header.n_bytes
+        if self._left < 0:
+            raise ValueError(
+                f"it unpacks to more than {MAX_UNPACKED:,} bytes, the limit of a compressed file"
+            )
+        data = bytearray(header.n_bytes)
+        with self._zip.open(member) as content:
+            content.read(header.start)
+            # At its end the archive compares its checksum.
+            if content.readinto(data) < len(data) or content.read(1):
+                raise EOFError
+        return data
+
+
+@contextmanager
+def open_archive(file: str | Path | BinaryIO, what: str) -> Iterator[Archive]:
+    """The arrays of a file; `what` kind of file it is begins every message.
+
+    Raises ValueError, in one line, where the file is missing, is not a regular file, is no
+    .npz, is damaged, or holds pickled objects, as far as it is read inside the context.
     """
     try:
-        return _arrays(file)
+        if hasattr(file, "read"):
+            yield _opened(file)
+            return
+        with open_regular(file) as opened:
+            yield _opened(opened)
     except FileNotFoundError:
-        raise ValueError(f"{what}: {str(file)!r} does not exist") from None
-    except _UNREADABLE:
+        raise Unreadable(f"{what}: {str(file)!r} does not exist") from None
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        raise Unreadable(f"{what}: it cannot be read ({reason})") from None
+    except _DAMAGED:
         raise ValueError(f"{what}: it is damaged or no .npz file") from None
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
 
 
-def _arrays(file: str | Path | BinaryIO) -> dict[str, np.ndarray]:
-    with _opened(file) as archive:
-        members = archive.infolist()
-        size = sum(member.file_size for member in members)
-        if size > MAX_BYTES:
-            raise ValueError(f"it unpacks to {size:,} bytes, more than {MAX_BYTES:,}")
-        return {m.filename.removesuffix(".npy"): _read_array(archive, m) for m in members}
-
-
-def _opened(file: str | Path | BinaryIO) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except ValueError:
-        raise zipfile.BadZipFile from None
-
-
-def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if member.compress_type not in _METHODS:
+def _opened(file: BinaryIO) -> Archive:
+    # Python's reader bears bytes before the beginning and behind the end.
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END))
+    if not file.read().startswith(b"PK\5\6"):
         raise zipfile.BadZipFile
     try:
-        with archive.open(member) as content:
-            array = np.lib.format.read_array(content, allow_pickle=False)
-            # At its end the archive compares its checksum.
-            if content.read(1):
-                raise ValueError
-    except _NO_ARRAY as error:
-        reason = "holds pickled objects" if "allow_pickle" in str(error) else "is damaged"
-        raise ValueError(f"{member.filename!r} {reason}") from None
-    return array
+        archive = Archive(file)
+    except ValueError:
+        raise zipfile.BadZipFile from None
+    if archive.begin != 0:
+        raise zipfile.BadZipFile
+    return archive
+
+
+def _sound(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    if member.compress_type not in _METHODS:
+        raise zipfile.BadZipFile
+    return member
+
+
+def _header(content: BinaryIO) -> Header:
+    version = np.lib.format.read_magic(content)
+    # Version 2 is for structured arrays, and its headers may be huge.
+    if version != (1, 0):
+        raise ValueError
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(content)
+    if dtype.hasobject:
+        raise ValueError("pickled objects")
+    if min(shape, default=0) < 0:
+        raise ValueError
+    return Header(shape, dtype, fortran_order, content.tell())
+
+
+def _on_disk(file: BinaryIO) -> bool:
+    try:
+        return file.fileno() >= 0
+    except (OSError, AttributeError):
+        return False

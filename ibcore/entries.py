@@ -11,23 +11,17 @@ from ibcore.trials import Trial
 from ibcore.view import View
 
 ESTIMATES = 1
-"""Version of what estimators say of a run: a part of the name of every cached estimate."""
+"""Version of what estimators say of a run."""
 
-RUNS = FORMAT + 1
-"""Version of what is kept of a run: those of before kept no gradients along their epochs."""
-
-PROBED = 2
-"""Version of what probes say of a run: a part of the name of every cached answer."""
-
-TRIED = 1
-"""Version of what estimators and cases say on trial: a part of the name of every cached row."""
-
-
-def version(kind: str) -> int:
-    """The version of what an entry of that kind means."""
-    versions = dict.fromkeys(("curves", "range", "sizes"), ESTIMATES)
-    versions |= {"probe": PROBED, "run": RUNS, "trial": TRIED}
-    return versions[kind]
+KINDS = {
+    "run": FORMAT + 2,
+    "curves": ESTIMATES,
+    "range": ESTIMATES,
+    "sizes": ESTIMATES,
+    "probe": 2,
+    "trial": 1,
+}
+"""The kinds of entries, each with the version of what it means, a part of every name."""
 
 
 def _digest(*parts: str) -> str:

@@ -15,6 +15,9 @@ from ibcore.stack import Conv, Layer, Part, Pool, drops, layers, parse
 FORMAT = 1
 """Version of the meaning of an experiment: a part of every key and JSON text."""
 
+MAX_JSON = 1_000_000
+"""Characters that the JSON of an experiment may have."""
+
 TASK_NAMES = (
     "symmetric",
     "digits",
@@ -68,12 +71,13 @@ class FieldError(ValueError):
     """
 
     def __init__(self, field: str, value: object, allowed: str):
-        wrong = "is missing" if value is None else f"{_shown(value)} is not allowed"
+        wrong = "is missing" if value is None else f"{shortened(value)} is not allowed"
         super().__init__(f"{field}: {wrong}; use {allowed}")
         self.field, self.value, self.allowed = field, value, allowed
 
 
-def _shown(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value as an error names it, in at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -325,8 +329,8 @@ class Experiment:
     def from_json(cls, text: str) -> "Experiment":
         """The experiment in `text`; absent fields take their defaults.
 
-        Raises FieldError for text that is no JSON object, an unknown format or
-        field, and any value a field does not allow.
+        Raises FieldError for text that is longer than `MAX_JSON` or no JSON object, an
+        unknown format or field, and any value a field does not allow.
         """
         content = _json_object(text)
         if content.pop("format", FORMAT) != FORMAT:
@@ -339,6 +343,8 @@ _SECTIONS = {"task": Task, "network": Network, "training": Training, "recording"
 
 
 def _json_object(text: str) -> dict:
+    if len(text) > MAX_JSON:
+        raise FieldError("experiment", text, f"JSON of at most {MAX_JSON:,} characters")
     try:
         content = json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

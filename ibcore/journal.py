@@ -1,18 +1,20 @@
 """What a training has so far, in files from which it is continued."""
 
+import io
 import shutil
 import time
-import zipfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ibcore.archive import write_whole
 from ibcore.experiment import Experiment
+from ibcore.files import Damaged, read_checked, write_checked
 from ibcore.training import Checkpoint, Trainer
+
+VERSION = 2
+"""Version of what the files hold: a part of the name under which they are checked."""
 
 STATE_SECONDS = 4.0
 """A killed training loses about this much; writing the state more often costs speed."""
@@ -60,31 +62,31 @@ class Journal:
 
     def _read(self, path: Path) -> dict | None:
         try:
-            # PyTorch's own reader does not compare the checksums.
-            with zipfile.ZipFile(path) as archive:
-                if archive.testzip() is not None:
-                    raise zipfile.BadZipFile
-            return torch.load(path, weights_only=True)
-        except (FileNotFoundError, NotADirectoryError):
+            content = read_checked(path, self._name(path))
+            return torch.load(io.BytesIO(content), weights_only=True)
+        except OSError:
             return None
-        except Exception:
-            # Whatever a damaged file makes the reader raise, training can do without it.
-            self._notice(f"cache: {path.name} is damaged and left aside")
+        except Damaged as error:
+            self._notice(f"cache: {path.name} is damaged and left aside ({error})")
             return None
 
     def _write(self, path: Path, content: dict) -> None:
         if not self._writable:
             return
-        write = partial(torch.save, content)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
         try:
             try:
-                write_whole(path, write)
+                write_checked(path, self._name(path), buffer.getvalue())
             except FileNotFoundError:
                 # Another process ended the same training meanwhile and cleared the journal.
-                write_whole(path, write)
-        except (OSError, RuntimeError) as error:
+                write_checked(path, self._name(path), buffer.getvalue())
+        except OSError as error:
             self._writable = False
             self._notice(f"cache: {self._folder} cannot be written, nothing is kept ({error})")
+
+    def _name(self, path: Path) -> str:
+        return f"journal {VERSION} {self._folder.name} {path.name}"
 
 
 def _packed(checkpoint: Checkpoint) -> dict:

@@ -1,28 +1,34 @@
-"""The file of a run: compressed .npz, arrays and JSON, no pickle; read from anyone.
+"""The file of a run: .npz of arrays and JSON, no pickle; read from anyone.
 
 It holds the fields of `Run` by their names, `weights` and `biases` as w1, b1, w2, ..., and
 in `meta` the experiment, the fingerprint of the data and the format.
 """
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ibcore.archive import read_arrays
-from ibcore.experiment import FORMAT, Experiment, FieldError
+from ibcore.archive import Archive, Header, open_archive, write_arrays
+from ibcore.experiment import FORMAT, Experiment, shortened
+from ibcore.files import write_whole
 from ibcore.stack import Conv, Dense, Pool
 
 MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 ALONG = ("along_mean", "along_std")
 _ALWAYS = ("epochs", "diverged", "train_loss", "train_accuracy")
+_MAX_META = 4_000_000
+"""Bytes of the text about a run, four for each of its characters."""
+
 Fields = dict[str, Any]
 
 
 def write_run(file: str | Path | BinaryIO, fields: Fields) -> None:
-    """Write all fields of a `Run`."""
+    """Write all fields of a `Run`; a file that is there already is replaced whole."""
     arrays = {name: fields[name] for name in ("epochs", "diverged")}
     arrays |= {f"w{i}": w for i, w in enumerate(fields["weights"], start=1)}
     arrays |= {f"b{i}": b for i, b in enumerate(fields["biases"], start=1)}
@@ -32,25 +38,39 @@ def write_run(file: str | Path | BinaryIO, fields: Fields) -> None:
         "fingerprint": fields["fingerprint"],
         "experiment": json.loads(fields["experiment"].to_json()),
     }
-    np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
+    arrays = {"meta": np.array(json.dumps(meta)), **arrays}
+    if hasattr(file, "write"):
+        write_arrays(file, arrays)
+    else:
+        write_whole(Path(file), lambda whole: write_arrays(whole, arrays))
 
 
 def read_run(file: str | Path | BinaryIO) -> Fields:
-    """All fields of a `Run`.
+    """All fields of a `Run`; of an uncompressed file on the disk they are mapped, not read.
 
-    Raises ValueError, in one line, for a file that is no run, is damaged, holds pickled
-    objects, or does not fit its own experiment.
+    Only the arrays that a run has are read, after their headers fit its experiment. Raises
+    ValueError, in one line, for a file that is no run, is damaged, holds pickled objects,
+    or does not fit its own experiment.
     """
-    arrays = read_arrays(file, "run file")
-    experiment, fingerprint = _read_meta(arrays)
-    _check_names(experiment, arrays)
-    numbers = range(1, len(weighted_layers(experiment)) + 1)
+    with open_archive(file, "run file") as archive:
+        experiment, fingerprint = _read_meta(archive)
+        names = _names(experiment, archive)
+        _check_headers(experiment, {name: archive.header(name) for name in names})
+        fields = _fields(experiment, {name: archive.array(name) for name in names})
+        for k in range(len(fields["epochs"])):
+            _check_numbers(fields, k)
+            archive.release()
+    return {"experiment": experiment, "fingerprint": fingerprint, **fields}
+
+
+def _fields(experiment: Experiment, arrays: Mapping[str, np.ndarray]) -> Fields:
+    """The arrays by the names of the fields, held against the experiment."""
     fields = {name: arrays.get(name) for name in ("epochs", "diverged", *MEASURES, *ALONG)}
+    numbers = range(1, len(weighted_layers(experiment)) + 1)
     fields["weights"] = tuple(arrays[f"w{i}"] for i in numbers)
     fields["biases"] = tuple(arrays[f"b{i}"] for i in numbers)
-    _check_shapes(experiment, fields)
-    _check_finite(fields)
-    return {"experiment": experiment, "fingerprint": fingerprint, **fields}
+    _check_epochs(experiment, fields)
+    return fields
 
 
 def sound_at(epoch: int, diverged: np.ndarray) -> np.ndarray:
@@ -58,19 +78,21 @@ def sound_at(epoch: int, diverged: np.ndarray) -> np.ndarray:
     return (diverged < 0) | (diverged > epoch)
 
 
-def _read_meta(arrays: dict[str, np.ndarray]) -> tuple[Experiment, str]:
+def _read_meta(archive: Archive) -> tuple[Experiment, str]:
+    text = ""
+    if "meta" in archive and archive.header("meta").n_bytes <= _MAX_META:
+        text = str(archive.array("meta")[()])
     try:
-        meta = json.loads(str(arrays["meta"][()]))
+        meta = json.loads(text)
         version, experiment = meta["format"], json.dumps(meta["experiment"])
         fingerprint = str(meta["fingerprint"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise ValueError("run file: it holds no experiment, so it is no run") from None
-    if version != FORMAT:
-        raise ValueError(f"run file: format {version!r} is not {FORMAT}")
-    try:
-        return Experiment.from_json(experiment), fingerprint
-    except FieldError as error:
-        raise ValueError(f"run file: {error}") from None
+        raise ValueError("it holds no experiment, so it is no run") from None
+    if version != FORMAT or isinstance(version, bool):
+        raise ValueError(f"format {shortened(version)} is not {FORMAT}")
+    if not re.fullmatch("[0-9a-f]{16}", fingerprint):
+        raise ValueError(f"fingerprint {shortened(fingerprint)} is not 16 hexadecimal digits")
+    return Experiment.from_json(experiment), fingerprint
 
 
 def weighted_layers(experiment: Experiment) -> tuple[int, ...]:
@@ -79,48 +101,55 @@ def weighted_layers(experiment: Experiment) -> tuple[int, ...]:
     return tuple(number for number, layer in layers if not isinstance(layer, Pool))
 
 
-def _check_names(experiment: Experiment, arrays: Mapping[str, np.ndarray]) -> None:
+def _names(experiment: Experiment, archive: Archive) -> list[str]:
+    """The arrays of this run; ValueError where one is missing."""
     wanted = list(_ALWAYS)
     wanted += [f"{kind}{i + 1}" for kind in "wb" for i in range(len(weighted_layers(experiment)))]
     for together in (MEASURES[2:], ALONG):
-        if any(name in arrays for name in together):
+        if any(name in archive for name in together):
             wanted += together
     for name in wanted:
-        if name not in arrays:
-            raise ValueError(f"run file: the array {name} is missing")
+        if name not in archive:
+            raise ValueError(f"the array {name} is missing")
+    return wanted
 
 
-def _check_shapes(experiment: Experiment, fields: Fields) -> None:
-    """Refuse arrays that do not fit the experiment."""
-    epochs, replicates = fields["epochs"], experiment.training.replicates
-    _expect("epochs", epochs, (epochs.size,), "i")
-    if tuple(epochs) != experiment.epochs[: epochs.size] or epochs.size == 0:
-        raise ValueError("run file: epochs are not those of its experiment")
-    lead = (epochs.size, replicates)
-    shapes = _weight_shapes(experiment, fields["weights"])
-    for i, (shape, w, b) in enumerate(
-        zip(shapes, fields["weights"], fields["biases"], strict=True), start=1
-    ):
-        _expect(f"w{i}", w, (*lead, *shape))
-        _expect(f"b{i}", b, (*lead, shape[0]))
-    for name in MEASURES:
-        if fields[name] is not None:
-            _expect(name, fields[name], lead)
-    for name in ALONG:
-        if fields[name] is not None:
-            _expect(name, fields[name], (*lead, len(shapes)))
-    _expect("diverged", fields["diverged"], (replicates,), "i")
+def _check_headers(experiment: Experiment, headers: Mapping[str, Header]) -> None:
+    """Refuse arrays whose shapes or types do not fit the experiment."""
+    n_epochs, replicates = math.prod(headers["epochs"].shape), experiment.training.replicates
+    if not 1 <= n_epochs <= len(experiment.epochs):
+        raise ValueError("epochs are not those of its experiment")
+    lead = (n_epochs, replicates)
+    numbers = range(1, len(weighted_layers(experiment)) + 1)
+    shapes = _weight_shapes(experiment, [headers[f"w{i}"].shape for i in numbers])
+    expected = {"epochs": (n_epochs,), "diverged": (replicates,)}
+    expected |= dict.fromkeys(MEASURES, lead) | dict.fromkeys(ALONG, (*lead, len(shapes)))
+    for i, shape in zip(numbers, shapes, strict=True):
+        expected |= {f"w{i}": (*lead, *shape), f"b{i}": (*lead, shape[0])}
+    for name, header in headers.items():
+        _expect(name, header, expected[name])
+
+
+def _check_epochs(experiment: Experiment, fields: Fields) -> None:
+    epochs, diverged = fields["epochs"], fields["diverged"]
+    if tuple(epochs) != experiment.epochs[: epochs.size]:
+        raise ValueError("epochs are not those of its experiment")
+    wrong = diverged[(diverged < -1) | (diverged > experiment.training.epochs)]
+    if wrong.size:
+        raise ValueError(
+            f"diverged holds {wrong[0]}; it is an epoch up to {experiment.training.epochs}, or -1"
+        )
 
 
 def _weight_shapes(
-    experiment: Experiment, weights: tuple[np.ndarray, ...]
+    experiment: Experiment, weights: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, ...]]:
     """The shapes that the weights of one network must have, as far as they are known.
 
-    What depends on the data is taken from the weights: the inputs, the classes, and the
-    size of the images that the first dense layer sees.
+    What depends on the data is taken from the shapes found: the inputs, the classes, and
+    the size of the images that the first dense layer sees.
     """
-    found = [w.shape if w.ndim > 3 else (0,) * 4 for w in weights]
+    found = [shape if len(shape) > 3 else (0,) * 4 for shape in weights]
     output = Dense(1 if experiment.network.output == "sigmoid" else found[-1][2])
     layers = [layer for layer in experiment.network.hidden if not isinstance(layer, Pool)]
     shapes = []
@@ -134,29 +163,34 @@ def _weight_shapes(
     return shapes
 
 
-def _expect(name: str, array: np.ndarray, shape: tuple[int, ...], kind: str = "f") -> None:
-    if array.shape != shape:
-        raise ValueError(f"run file: {name} has shape {array.shape}, its experiment needs {shape}")
-    if array.dtype.kind != kind or (kind == "f" and array.dtype != np.float32):
-        wanted = "float32" if kind == "f" else "whole numbers"
-        raise ValueError(f"run file: {name} has type {array.dtype}, a run has {wanted}")
+def _expect(name: str, header: Header, shape: tuple[int, ...]) -> None:
+    if header.shape != shape:
+        raise ValueError(f"{name} has shape {header.shape}, its experiment needs {shape}")
+    whole = name in ("epochs", "diverged")
+    if header.dtype.kind != "i" if whole else header.dtype != np.float32:
+        wanted = "whole numbers" if whole else "float32"
+        raise ValueError(f"{name} has type {header.dtype}, a run has {wanted}")
 
 
-def _check_finite(fields: Fields) -> None:
-    """Refuse numbers of sound replicates that are not finite, and deviations below 0."""
-    for k, epoch in enumerate(fields["epochs"]):
-        sound = sound_at(epoch, fields["diverged"])
-        pairs = zip(fields["weights"], fields["biases"], strict=True)
-        for layer, parameters in enumerate(pairs, start=1):
-            if not all(np.isfinite(p[k][sound]).all() for p in parameters):
-                raise ValueError(
-                    f"run file: the weights of layer {layer} at epoch {epoch} are not finite"
-                )
-        # Before the first epoch there are no gradients.
-        for name in ALONG if epoch else ():
-            if fields[name] is not None and not _are_sizes(fields[name][k][sound]):
-                raise ValueError(f"run file: {name} at epoch {epoch} is not finite or below 0")
+def _check_numbers(fields: Fields, k: int) -> None:
+    """Refuse numbers of a checkpoint that are not finite or not in their range.
+
+    Those of replicates that had diverged do not count.
+    """
+    epoch = fields["epochs"][k]
+    sound = sound_at(epoch, fields["diverged"])
+    pairs = zip(fields["weights"], fields["biases"], strict=True)
+    for layer, parameters in enumerate(pairs, start=1):
+        if not all(np.isfinite(p[k][sound]).all() for p in parameters):
+            raise ValueError(f"the weights of layer {layer} at epoch {epoch} are not finite")
+    # Before the first epoch there are no gradients.
+    for name in (*MEASURES, *(ALONG if epoch else ())):
+        if fields[name] is not None:
+            high = 1.0 if name.endswith("accuracy") else np.inf
+            _check_between(name, epoch, fields[name][k][sound], high)
 
 
-def _are_sizes(values: np.ndarray) -> bool:
-    return bool((np.isfinite(values) & (values >= 0)).all())
+def _check_between(name: str, epoch: int, values: np.ndarray, high: float) -> None:
+    if not (np.isfinite(values) & (values >= 0) & (values <= high)).all():
+        limits = "finite and at least 0" if high == np.inf else f"from 0 to {high:g}"
+        raise ValueError(f"{name} at epoch {epoch} is not {limits}")

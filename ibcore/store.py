@@ -1,31 +1,28 @@
-"""The disk cache: the only code that knows where it is.
+"""Runs and information curves, found in the cache or computed and kept there.
 
-Finished results are entries of a joblib.Memory, each written to a temporary file
-and renamed, so that a killed process leaves either all of an entry or none. A
-training under way keeps a journal beside them, from which it is continued.
+The only code that knows where the cache is. A training under way keeps a journal there,
+from which it is continued.
 """
 
-import contextlib
+import io
+import json
 import os
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
-from joblib import Memory
-from joblib.memory import CacheWarning
 from platformdirs import user_cache_path
 
 from ibcore import entries
-from ibcore.archive import write_whole
+from ibcore.cache import Cache, touch
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
+from ibcore.files import Unreadable, make_way, write_whole
 from ibcore.journal import Journal
 from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
@@ -36,8 +33,6 @@ from ibcore.training import Progress
 from ibcore.trials import Trial, in_turn
 from ibcore.view import View
 
-DAMAGED = "cache: a damaged entry is left aside; what it held is computed again where it is needed"
-
 
 def cache_folder() -> Path:
     """`IBCORE_CACHE_DIR`, else the platform's cache folder."""
@@ -45,24 +40,14 @@ def cache_folder() -> Path:
     return Path(given) if given else user_cache_path("ibcore")
 
 
-class _Unfinished(Exception):
-    """Carries a partial run past the cache, which keeps finished ones only."""
-
-    def __init__(self, run: Run):
-        self.run = run
-
-
-def _entry(kind: str, key: str, version: int, work: Callable[[], Any]) -> Any:
-    return work()
-
-
 @dataclass(frozen=True)
 class _Piece:
-    """A part of long work that is cached by itself."""
+    """A table of long work that is cached by itself; all its rows are of `epoch`, if it has one."""
 
     kind: str
     key: str
     work: Callable[[], pd.DataFrame]
+    epoch: int | None = None
 
 
 class Store:
@@ -81,57 +66,38 @@ class Store:
         notice: Callable[[str], None] = warnings.warn,
     ):
         self.folder = Path(folder) if folder is not None else cache_folder()
+        self.cache = Cache(self.folder, notice)
         self._shipped = Path(shipped) if shipped is not None else None
         self._notice = notice
-        self._writing, self._refused = threading.Lock(), False
-        self._cached = self._cache()
-        # joblib logs a traceback before it recomputes a damaged entry.
-        self._cached.warn = lambda _: notice(DAMAGED)
-
-    def _cache(self) -> Callable[..., Any]:
-        """`_entry`, cached; not cached where the folder cannot be made."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            memory = Memory(self.folder, verbose=0, compress=("zlib", 1))
-            cached = memory.cache(_entry, ignore=["work"])
-            # Versions in the keys say what entries mean. joblib would compare its own note
-            # of the source of `_entry`, and wipe everything where that note is damaged.
-            cached._check_previous_func_code = lambda stacklevel=2: True
-            backend = cached.store_backend
-            backend.dump_item = partial(self._write_entry, backend.dump_item)
-            return cached
-        except OSError as error:
-            self._notice(f"cache: {self.folder} cannot be written, nothing is kept ({error})")
-            return Memory(None).cache(_entry)
-
-    def _write_entry(self, write: Callable[..., None], *args, **kwargs) -> None:
-        """Let joblib write an entry; the first that it cannot write is a notice."""
-        # The filters of warnings belong to all threads.
-        with self._writing, warnings.catch_warnings():
-            warnings.simplefilter("error", CacheWarning)
-            try:
-                write(*args, **kwargs)
-                return
-            except CacheWarning as warning:
-                first, self._refused = not self._refused, True
-                reason = warning.__context__
-        if first:
-            self._notice(f"cache: what is computed could not be kept ({reason})")
-
-    def _get(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
-        return self._cached(kind, key, entries.version(kind), work)
-
-    def _has(self, kind: str, key: str) -> bool:
-        return self._cached.check_call_in_cache(kind, key, entries.version(kind), None)
-
-    def _forget(self, kind: str, key: str) -> None:
-        """Remove a damaged entry: it would hide what is computed in its place until it is done."""
-        # Somebody else may have removed it in the meantime.
-        with contextlib.suppress(OSError, LookupError):
-            self._cached.call_and_shelve(kind, key, entries.version(kind), _refuse).clear()
 
     def _done(self, piece: _Piece) -> pd.DataFrame:
-        return self._get(piece.kind, piece.key, piece.work)
+        found = self._found(piece)
+        if found is not None:
+            return found
+        table, buffer = piece.work(), io.BytesIO()
+        table.to_feather(buffer)
+        self.cache.write(piece.kind, piece.key, buffer.getvalue())
+        return table
+
+    def _found(self, piece: _Piece) -> pd.DataFrame | None:
+        """The table of a piece that is cached."""
+        content = self.cache.read(piece.kind, piece.key)
+        if content is None:
+            return None
+        table = pd.read_feather(io.BytesIO(content))
+        if piece.epoch is not None and not set(table.get("epoch", [])) <= {piece.epoch}:
+            self.cache.drop(self.cache.path(piece.kind, piece.key))
+            return None
+        return table
+
+    def _value(self, kind: str, key: str, work: Callable[[], Any]) -> Any:
+        """The plain value that `work` gives, cached as JSON."""
+        content = self.cache.read(kind, key)
+        if content is not None:
+            return json.loads(content)
+        value = work()
+        self.cache.write(kind, key, json.dumps(value).encode())
+        return value
 
     def _in_turn(
         self,
@@ -151,7 +117,13 @@ class Store:
 
     def _known(self, pieces: Sequence[_Piece]) -> list[pd.DataFrame]:
         """The pieces that are cached, up to the first that is not."""
-        return [self._done(p) for p in takewhile(lambda p: self._has(p.kind, p.key), pieces)]
+        tables = []
+        for piece in pieces:
+            table = self._found(piece)
+            if table is None:
+                break
+            tables.append(table)
+        return tables
 
     def train(
         self,
@@ -168,34 +140,45 @@ class Store:
         """
         dataset = load(experiment.task)
         key = run_key(experiment, dataset.fingerprint)
-        journal = Journal(self._journal_folder(key), self._notice)
-
-        def work() -> Run:
-            run = train(
-                experiment,
-                dataset=dataset,
-                progress=progress,
-                should_stop=should_stop,
-                device=device,
-                journal=journal,
-            )
-            if not run.complete:
-                raise _Unfinished(run)
-            return run
-
-        try:
-            run = self._get("run", key, work)
-        except _Unfinished as unfinished:
-            return unfinished.run
-        if self._has("run", key):
+        found = self._finished(key, experiment, dataset)
+        if found is not None:
+            return found
+        journal = self._journal(key)
+        run = train(
+            experiment,
+            dataset=dataset,
+            progress=progress,
+            should_stop=should_stop,
+            device=device,
+            journal=journal,
+        )
+        if run.complete and self.cache.write_file("run", key, run.save):
             journal.clear()
-        # The entry may be that of an experiment which differs where it does not count.
-        return replace(run, experiment=experiment).on(dataset)
+        return run
+
+    def _finished(self, key: str, experiment: Experiment, dataset: Dataset) -> Run | None:
+        """The run that is in the cache whole, under the settings that ask for it."""
+        path = self.cache.path("run", key)
+        if not self.cache.has("run", key):
+            return None
+        try:
+            run = Run.load(path)
+            if not run.complete or run.key != key:
+                raise ValueError("it is another run")
+            # The entry may be that of an experiment which differs where it does not count.
+            run = replace(run, experiment=experiment).on(dataset)
+        except Unreadable:
+            return None
+        except ValueError:
+            self.cache.drop(path)
+            return None
+        touch(path)
+        return run
 
     def holds(self, experiment: Experiment, dataset: Dataset | None = None) -> bool:
         """Whether the finished run of that experiment is in the cache."""
         dataset = load(experiment.task) if dataset is None else dataset
-        return self._has("run", run_key(experiment, dataset.fingerprint))
+        return self.cache.has("run", run_key(experiment, dataset.fingerprint))
 
     def find(
         self,
@@ -211,31 +194,50 @@ class Store:
         """
         dataset = load(experiment.task) if dataset is None else dataset
         key = run_key(experiment, dataset.fingerprint)
-        if self._has("run", key):
-            try:
-                return replace(self._get("run", key, _refuse), experiment=experiment).on(dataset)
-            except LookupError:
-                self._forget("run", key)
+        found = self._finished(key, experiment, dataset)
+        if found is not None:
+            return found
         if known is not None and known.key != key:
             known = None
-        journal = Journal(self._journal_folder(key), self._notice)
-        new = journal.checkpoints(experiment, skip=0 if known is None else len(known.epochs))
+        journal = self._journal(key)
+        skip = 0 if known is None else len(known.epochs)
+        new = journal.checkpoints(experiment, skip=skip) if journal is not None else []
         if not new:
             return known
         return Run.from_checkpoints(experiment, dataset.fingerprint, new, before=known).on(dataset)
 
-    def _journal_folder(self, key: str) -> Path:
-        return self.folder / "partial" / f"{key}-{FORMAT}"
+    def _journal(self, key: str) -> Journal | None:
+        """The journal of a training; None where the cache is not used."""
+        if not self.cache.usable:
+            return None
+        return Journal(self.cache.path("partial", f"{key}-{FORMAT}"), self._notice)
 
     def keep(self, run: Run) -> Path:
         """Put a run that came from elsewhere where a worker finds it; the file's path.
 
         Raises OSError where the cache cannot be written.
         """
-        path = self.folder / "opened" / f"{run.content_key}.npz"
-        if not path.exists():
+        if not self.cache.usable:
+            raise OSError(f"{self.folder} is not used")
+        path = self.cache.path("opened", run.content_key)
+        if not _is_file_of(run, path):
+            make_way(path)
             write_whole(path, run.save)
+        touch(path)
         return path
+
+    def open(self, file: str | Path | BinaryIO) -> Run:
+        """The run in a file of elsewhere, mapped from the disk where the cache can be written.
+
+        A copy is kept in the cache, so that the file may change or go. Raises ValueError as
+        `Run.load` does.
+        """
+        run = Run.load(file)
+        try:
+            return Run.load(self.keep(run))
+        except OSError as error:
+            self._notice(f"cache: the opened run could not be kept ({error})")
+            return run
 
     def curves(
         self,
@@ -296,13 +298,14 @@ class Store:
                 "curves",
                 entries.curves_key(run, k, per_layer, values, view),
                 partial(checkpoint_curves, run, k, per_layer, values, view=view),
+                int(run.epochs[k]),
             )
             for k in wanted
         ]
 
     def _limits_known(self, run: Run, estimator: Estimator, view: View) -> bool:
         known = with_known_limits(run, estimator) is not None
-        return known or self._has("range", entries.range_key(run, view))
+        return known or self.cache.has("range", entries.range_key(run, view))
 
     def _with_measured_limits(
         self, run: Run, estimator: Estimator, view: View
@@ -312,7 +315,8 @@ class Store:
             return known
 
         measure = partial(activation_range, run, view=view)
-        return with_limits(estimator, self._get("range", entries.range_key(run, view), measure))
+        ranges = self._value("range", entries.range_key(run, view), lambda: measure().tolist())
+        return with_limits(estimator, np.array(ranges))
 
     def probed(
         self,
@@ -394,11 +398,11 @@ class Store:
 
     def has_trial(self, question: Trial) -> bool:
         """Whether the answer is in the cache."""
-        return self._has("trial", entries.trial_key(question))
+        return self.cache.has("trial", entries.trial_key(question))
 
     def trial(self, question: Trial) -> dict:
         """`Trial.row`, cached."""
-        return self._get("trial", entries.trial_key(question), question.row)
+        return self._value("trial", entries.trial_key(question), question.row)
 
     def export_curves(
         self,
@@ -440,7 +444,8 @@ def _probings(run: Run, probe: Probe) -> list[_Piece]:
 
 
 def _probing(run: Run, k: int, probe: Probe) -> _Piece:
-    return _Piece("probe", entries.probe_key(run, k, probe), partial(probe.rows, run, k))
+    key, work = entries.probe_key(run, k, probe), partial(probe.rows, run, k)
+    return _Piece("probe", key, work, int(run.epochs[k]))
 
 
 def _wanted(run: Run, only: Sequence[int] | None) -> Sequence[int]:
@@ -468,8 +473,12 @@ def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
     return rungs[0]
 
 
-def _refuse() -> None:
-    raise LookupError
+def _is_file_of(run: Run, path: Path) -> bool:
+    """Whether that file holds the run."""
+    try:
+        return Run.load(path).content_key == run.content_key
+    except ValueError:
+        return False
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:

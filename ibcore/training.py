@@ -348,14 +348,14 @@ class Trainer:
         """The ensemble as it is now, with its losses and accuracies."""
         losses, correct = self._evaluate()
         train_loss, train_accuracy = _means(losses, self._train), _means(correct, self._train)
-        broken = ~np.isfinite(train_loss)
-        if (broken & (self.diverged < 0)).any():
-            self._stop_replicates(broken)
-        lost = self.diverged >= 0
         has_test = self._test.shape[1] > 0
         measures = [train_loss, train_accuracy]
         if has_test:
             measures += [_means(losses, self._test), _means(correct, self._test)]
+        broken = ~np.isfinite(measures).all(axis=0)
+        if (broken & (self.diverged < 0)).any():
+            self._stop_replicates(broken)
+        lost = self.diverged >= 0
         measures = [np.where(lost, np.nan, m).astype(np.float32) for m in measures]
         measures += [] if has_test else [None, None]
         return Checkpoint(

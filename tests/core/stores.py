@@ -1,6 +1,9 @@
 """Stores in folders of their own, and what they had to say."""
 
+import pickle
 from pathlib import Path
+
+import pytest
 
 from ibcore.store import Store
 
@@ -30,4 +33,44 @@ def train(store, experiment, steps=None):
 
 def kept(store):
     """The files of what is finished."""
-    return sorted(Path(store.folder).rglob("output.pkl"))
+    folders = ("run", "curves", "range", "sizes", "probe", "trial")
+    return sorted(p for name in folders for p in Path(store.folder).glob(f"{name}-*/*"))
+
+
+def damage(path, how):
+    """Do to the file of an entry what `DAMAGE` lists."""
+    content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = bytearray(content)
+    flipped[middle] ^= 1
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+        (path / "file").write_bytes(content)
+        return
+    path.write_bytes(
+        {
+            "truncated": content[:middle],
+            "emptied": b"",
+            "overwritten": b"?" * len(content),
+            "zeroed": content[: middle - 40] + bytes(80) + content[middle + 40 :],
+            "a bit": bytes(flipped),
+            "appended": content + b"xxxx",
+            "twice": content + content,
+            "beheaded": content[10:],
+            "a pickle": pickle.dumps(_Trap()),
+        }[how]
+    )
+
+
+DAMAGE = (
+    *("truncated", "emptied", "overwritten", "zeroed", "a bit", "appended", "twice", "beheaded"),
+    *("a pickle", "a folder"),
+)
+
+
+class _Trap:
+    """Unpickled, it ends the test."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was loaded",)

@@ -337,7 +337,7 @@ def test_gradients_along_that_cannot_be_are_refused_in_a_file(bad, tmp_path):
     along = run.along_mean.copy()
     along[2, 1, 0] = bad
     replace(run, along_mean=along).save(tmp_path / "run.npz")
-    with pytest.raises(ValueError, match="along_mean at epoch 2 is not finite or below 0"):
+    with pytest.raises(ValueError, match="along_mean at epoch 2 is not finite and at least 0"):
         Run.load(tmp_path / "run.npz")
 
 

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from ibcore import probes, worker
+from ibcore.cache import DAMAGED
 from ibcore.estimators import Binning, to_dict
 from ibcore.experiment import Task
 from ibcore.plane import information_curves
 from ibcore.probes import GradientProbe
-from ibcore.store import DAMAGED, Store
+from ibcore.store import Store
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import Source
 from ibcore.view import View
@@ -350,7 +351,7 @@ def test_data_are_fetched_with_progress_and_a_failure_is_one_line(tmp_path, monk
 
 def test_what_the_cache_has_to_say_is_passed_on(tmp_path, monkeypatch):
     Store(tmp_path).train(tiny(), device="cpu")
-    (entry,) = tmp_path.rglob("output.pkl")
+    (entry,) = tmp_path.glob("run-*/*")
     entry.write_bytes(b"")
     events = serve(train_request(tiny()), monkeypatch, tmp_path)
     assert events[0] == {"event": "notice", "text": DAMAGED}
