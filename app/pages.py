@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+import opening
 import session
 import sidebar
 
@@ -34,6 +35,7 @@ page = st.navigation(
     position="top",
 )
 session.begin()
+opening.open_argument()
 sidebar.draw()
 page.run()
 session.end()

@@ -48,7 +48,9 @@ def notices() -> deque:
 @st.cache_resource(show_spinner=False)
 def store() -> Store:
     """The store of this server, with the tables that came with the program."""
-    return Store(shipped=ASSETS / "curves", notice=notices().append)
+    found = Store(shipped=ASSETS / "curves", notice=notices().append)
+    found.cache.prune()
+    return found
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,12 +1,12 @@
 """The sidebar: a preset, the experiment's fields, its price, Run and Cancel, Open."""
 
-import io
 import threading
 
 import streamlit as st
 
 import fetching
 import jobs
+import opening
 import runs
 import session
 import state
@@ -14,12 +14,14 @@ from charts import network_drawing
 from controls import flag, number, select, text
 from describe import duration, plain
 from describe_network import drawn_layers
-from ibcore import Experiment, FieldError, MissingData, Run
+from ibcore import Experiment, FieldError, MissingData
 from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
 from ibcore.networks import Shape
 from ibcore.presets import PRESETS
+from ibcore.tasks.downloads import in_words
 from ibcore.training import estimated_seconds, n_parameters
 from placed import placed
+from runs import store
 
 LABELS = {
     "task": "Task",
@@ -79,7 +81,8 @@ def draw() -> None:
             st.caption(preset.source)
             st.caption(preset.note)
         _form()
-        _opener()
+        opening.draw()
+        st.caption(_cache_line())
 
 
 @st.fragment
@@ -287,41 +290,14 @@ def _one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
-def _opener() -> None:
-    st.file_uploader(
-        "Open a run (.npz) or an experiment (.json)",
-        type=["npz", "json"],
-        key="file",
-        on_change=_open,
-    )
-    if "open_error" in st.session_state:
-        st.error(plain(st.session_state["open_error"]))
-
-
-def _open() -> None:
-    """Put an uploaded run or experiment on the screen; what was there stays if it is none."""
-    st.session_state.pop("open_error", None)
-    file = st.session_state["file"]
-    if file is None:
-        return
-    try:
-        if file.name.lower().endswith(".json"):
-            experiment = Experiment.from_json(_decoded(file.getvalue()))
-        else:
-            run = Run.load(io.BytesIO(file.getvalue()))
-            experiment = run.experiment
-            st.session_state["opened"] = run
-    except ValueError as error:
-        st.session_state["open_error"] = f"{file.name}: {error}"
-        return
-    session.put(state.of_experiment(experiment))
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8") from None
+@st.cache_data(ttl=60, show_spinner=False)
+def _cache_line() -> str:
+    cache = store().cache
+    if not cache.usable:
+        return plain(f"Cache: none, {cache.folder} is not used.")
+    size = in_words(sum(item.n_bytes for item in cache.items()))
+    where = plain(f"Cache: {size} in {cache.folder}.")
+    return f"{where} `python -m ibcore cache` lists and clears it."
 
 
 def theme() -> str:

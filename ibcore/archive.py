@@ -132,11 +132,6 @@ class Archive:
             checksum = zlib.crc32(self._file.read(min(_CHUNK, left)), checksum)
         return checksum
 
-    def release(self) -> None:
-        """Take no memory for what was used of the map so far; used again, it is read again."""
-        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
     def _start(self, member: zipfile.ZipInfo) -> int | None:
         """Where the bytes of a member begin in a file on the disk; None where they are packed."""
         if member.compress_type != zipfile.ZIP_STORED or not _on_disk(self._file):
@@ -181,6 +176,14 @@ def open_archive(file: str | Path | BinaryIO, what: str) -> Iterator[Archive]:
         raise ValueError(f"{what}: it is damaged or no .npz file") from None
     except ValueError as error:
         raise ValueError(f"{what}: {error}") from None
+
+
+def release(array: np.ndarray) -> None:
+    """Take no memory for what was read of a mapped array so far; it is read again when used."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def _opened(file: BinaryIO) -> Archive:

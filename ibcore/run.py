@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ibcore.archive import release
 from ibcore.experiment import Experiment, FieldError
 from ibcore.journal import Journal
 from ibcore.networks import (
@@ -237,7 +238,8 @@ class Run:
     def _checkpoint_key(self, k: int, head: str) -> str:
         digest = hashlib.sha256(f"{head} {self.epochs[k]} {self.sound(k).tolist()}".encode())
         for parameters in (*self.weights, *self.biases):
-            digest.update(np.ascontiguousarray(parameters[k]).tobytes())
+            digest.update(np.ascontiguousarray(parameters[k]))
+            release(parameters)
         return digest.hexdigest()[:32]
 
     @cached_property

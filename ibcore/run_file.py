@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ibcore.archive import Archive, Header, open_archive, write_arrays
+from ibcore.archive import Archive, Header, open_archive, release, write_arrays
 from ibcore.experiment import FORMAT, Experiment, shortened
 from ibcore.files import write_whole
 from ibcore.stack import Conv, Dense, Pool
@@ -59,7 +59,7 @@ def read_run(file: str | Path | BinaryIO) -> Fields:
         fields = _fields(experiment, {name: archive.array(name) for name in names})
         for k in range(len(fields["epochs"])):
             _check_numbers(fields, k)
-            archive.release()
+            release(fields["weights"][0])
     return {"experiment": experiment, "fingerprint": fingerprint, **fields}
 
 

@@ -436,7 +436,8 @@ def test_a_page_loaded_during_a_training_can_end_it_from_other_settings(monkeypa
 
 
 def upload(at, name, content):
-    at.file_uploader(key="file").set_value((name, content, "application/octet-stream"))
+    (uploader,) = at.sidebar.file_uploader
+    uploader.set_value((name, content, "application/octet-stream"))
     return at.run()
 
 

@@ -439,17 +439,17 @@ def test_a_run_with_its_data_at_hand_does_not_load_them(monkeypatch):
 OPENED = """
 import sys
 from ibcore.run import Run
-def anonymous():
+def memory():
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 Run.load(sys.argv[1])
-before = anonymous()
+before = memory()
 run = Run.load(sys.argv[2])
-opened = anonymous() - before
+opened = memory() - before
 keys = run.checkpoint_keys
-used = anonymous() - before
+used = memory() - before
 del run
-print(opened, used, anonymous() - before)
+print(opened, used, memory() - before)
 """
 
 

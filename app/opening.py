@@ -1,0 +1,125 @@
+"""Open a run or an experiment: from an upload, a path, or the command line."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import streamlit as st
+
+import session
+import state
+from describe import plain
+from ibcore import Experiment, Run
+from ibcore.experiment import MAX_JSON
+from ibcore.files import open_regular
+from runs import store
+
+
+def draw() -> None:
+    """The upload, the field for a path, and what was wrong with the last one."""
+    st.file_uploader(
+        "Open a run (.npz) or an experiment (.json)",
+        type=["npz", "json"],
+        key=_upload_key(),
+        on_change=_open_upload,
+    )
+    st.text_input(
+        "or its path on this computer",
+        key="open_path",
+        on_change=_open_path,
+        help=f"For files of any size; an upload has at most {_upload_limit()} MB.",
+    )
+    if "open_error" in st.session_state:
+        st.error(plain(st.session_state["open_error"]))
+    elif "opened_name" in st.session_state:
+        st.caption(plain(f"Opened: {st.session_state['opened_name']}"))
+
+
+def _upload_limit() -> int:
+    return st.get_option("server.maxUploadSize")
+
+
+def argument() -> str | None:
+    """The path after `--` on the command line: `streamlit run app/main.py -- RUN.npz`."""
+    return sys.argv[1] if len(sys.argv) > 1 else None
+
+
+def refusal() -> str | None:
+    """What is wrong with the command line, in one line; None where nothing is."""
+    if len(sys.argv) > 2:
+        return f"one run or experiment can be opened, not {len(sys.argv) - 1}"
+    try:
+        if argument() is not None:
+            _read(argument())
+    except (ValueError, OSError) as error:
+        return f"{argument()}: {error}"
+    return None
+
+
+def open_argument() -> None:
+    """Put what the command line names on the screen of a new session that has no link."""
+    if argument() is not None and not st.session_state.get("argument_seen") and not st.query_params:
+        _open(argument(), argument())
+    st.session_state["argument_seen"] = True
+
+
+def _open_upload() -> None:
+    file = st.session_state[_upload_key()]
+    if file is not None and _open(file.name, file):
+        # The browser's copy is no longer needed.
+        st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+
+
+def _upload_key() -> str:
+    return f"file.{st.session_state.get('uploads', 0)}"
+
+
+def _open_path() -> None:
+    path = st.session_state["open_path"].strip().strip("\"'")
+    if path:
+        _open(path, str(Path(path).expanduser()))
+
+
+def _open(name: str, file: str | BinaryIO) -> bool:
+    """Put a run or an experiment on the screen; what was there stays if it is none."""
+    for key in ("open_error", "opened_name"):
+        st.session_state.pop(key, None)
+    try:
+        with _one_at_a_time():
+            found = _read(file, name)
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        st.session_state["open_error"] = f"{name}: {reason}"
+        return False
+    if isinstance(found, Run):
+        st.session_state["opened"] = found
+        found = found.experiment
+    session.put(state.of_experiment(found))
+    st.session_state["opened_name"] = name
+    return True
+
+
+@st.cache_resource
+def _one_at_a_time() -> threading.Lock:
+    """Files that are read side by side would take their memory side by side."""
+    return threading.Lock()
+
+
+def _read(file: str | BinaryIO, name: str | None = None) -> Run | Experiment:
+    if not (name or file).lower().endswith(".json"):
+        return store().open(file)
+    if isinstance(file, str):
+        with open_regular(file) as opened:
+            return _experiment(opened)
+    return _experiment(file)
+
+
+def _experiment(file: BinaryIO) -> Experiment:
+    content = file.read(MAX_JSON + 1)
+    if len(content) > MAX_JSON:
+        raise ValueError(f"an experiment has at most {MAX_JSON:,} bytes")
+    try:
+        return Experiment.from_json(content.decode())
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
