@@ -69,7 +69,7 @@ def dataset(experiment: Experiment) -> Dataset:
     return _dataset(repr(experiment.task), _changed_at(experiment.task.path), experiment)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _dataset(task: str, stamp: tuple, _experiment: Experiment) -> Dataset:
     return load(_experiment.task)
 
