@@ -36,6 +36,10 @@ def experiment_line(experiment: Experiment) -> str:
         data += f", train fraction {task.train_fraction:g}, split seed {task.split_seed}"
     if task.gamma is not None:
         data += f", soft labels with γ = {task.gamma:g}"
+    if task.bin_y is not None:
+        data += f", y in {task.bin_y} quantile classes"
+    if task.standardise:
+        data += ", x standardised"
     return (
         f"Task {data}. Network {network.layers}, {activation_words(network)}, init {network.init},"
         f" {network.output} output. {training_words(experiment)}."

@@ -15,7 +15,7 @@ from controls import flag, number, select, text
 from describe import duration, plain
 from describe_network import drawn_layers
 from ibcore import Experiment, FieldError, MissingData
-from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS
+from ibcore.experiment import FILE_TASKS, FIXED_SPLIT_TASKS, MAX_BINNED_CLASSES
 from ibcore.networks import Shape
 from ibcore.presets import PRESETS
 from ibcore.tasks.downloads import in_words
@@ -29,6 +29,8 @@ LABELS = {
     "split": "Split seed",
     "gamma": "Soft labels γ",
     "path": "Folder or file",
+    "biny": "Bin y into classes",
+    "std": "Standardise",
     "layers": "Hidden layers",
     "act": "Activation",
     "bits": "Precision",
@@ -49,6 +51,10 @@ HELP = {
     "train": "Part of the data that is trained on, above 0 and at most 1.",
     "gamma": "Empty for the deterministic labels; 54.48 leaves I(X;Y) at 0.99 bits.",
     "path": "idx: a folder of IDX files; npz: a file with x and y.",
+    "biny": "Empty where y holds classes. For numbers that are measured: a number of classes,"
+    f" 2 to {MAX_BINNED_CLASSES}, of about equally many samples; equal values of y stay together.",
+    "std": "Every column of x minus its mean, divided by its standard deviation, both over all"
+    " samples, so that every split has the same X. A constant column becomes 0.",
     "layers": "Layers joined by dashes; the output layer is added. Widths alone, such as"
     " `10-7-5-4-3`, are dense layers. For images, convolutions come first, such as"
     " `conv32k3-conv64k3-pool2-drop0.25-128`: 32 kernels of 3×3, 64 of 3×3, the maximum of 2×2"
@@ -103,6 +109,7 @@ def _fields() -> None:
     drawn = _drawn(settings, wrong)
     _run_buttons(None if wrong else experiment)
     _data_fields(drawn, wrong)
+    _data_lines(experiment, shapes)
     _network_fields(wrong, experiment, shapes)
     _training_fields(drawn, wrong)
 
@@ -147,7 +154,7 @@ def _data_fields(drawn: list[str], wrong: dict) -> None:
     _field("task", wrong)
     if "data" in wrong:
         fetching.draw(wrong["data"])
-    for key in ("path", "gamma"):
+    for key in ("path", "biny", "std", "gamma"):
         if key in drawn:
             _field(key, wrong)
     if "train" in drawn or "split" in drawn:
@@ -156,6 +163,17 @@ def _data_fields(drawn: list[str], wrong: dict) -> None:
             _field("train", wrong)
         with right:
             _field("split", wrong)
+
+
+@placed
+def _data_lines(experiment: Experiment | None, shapes: tuple[Shape, ...] | None) -> None:
+    """What was taken for which class in a person's own data, and columns that are too large."""
+    if shapes is None or experiment.task.name not in FILE_TASKS:
+        return
+    data = runs.dataset(experiment)
+    st.caption(plain(data.labels_line))
+    if data.size_notice:
+        st.warning(plain(data.size_notice))
 
 
 def _network_fields(

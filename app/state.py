@@ -97,6 +97,8 @@ SETTINGS = (
     Setting("split", "task", "split_seed", "whole"),
     Setting("gamma", "task", "gamma", "number"),
     Setting("path", "task", "path", "text"),
+    Setting("biny", "task", "bin_y", "number"),
+    Setting("std", "task", "standardise", "flag"),
     Setting("layers", "network", "layers", "text"),
     Setting("act", "network", "activation", "choice", ACTIVATION_NAMES),
     Setting("bits", "network", "bits", "bits", PRECISIONS),
@@ -114,7 +116,7 @@ SETTINGS = (
     Setting("ckpt", "recording", "checkpoints", "whole"),
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
-LASTING = BY_KEY.keys() - {"path", "gamma", "train", "split", "batch", "mom"}
+LASTING = BY_KEY.keys() - {"path", "gamma", "biny", "std", "train", "split", "batch", "mom"}
 """Those that every page has a field for, whatever the others are."""
 
 PARAMETER_KEYS = {name: family.key for name, family in FAMILIES.items()}
@@ -276,13 +278,19 @@ def experiment(settings: Mapping[str, object]) -> Experiment:
 
 
 def relevant(settings: Mapping[str, object]) -> set[str]:
-    """The keys that count: gamma belongs to one task, path to those that read files."""
+    """The keys that count: those of data belong to some tasks only."""
     keys = set(BY_KEY)
     if settings["task"] != "symmetric":
         keys.discard("gamma")
     if settings["task"] not in FILE_TASKS:
         keys.discard("path")
+    if settings["task"] != "npz":
+        keys -= {"biny", "std"}
     return keys
+
+
+_OF_THE_TASK = ("task", "path", "biny", "std")
+"""Those that are right or wrong for a task only."""
 
 
 def mistakes(settings: Mapping[str, object]) -> dict[str, FieldError]:
@@ -290,7 +298,7 @@ def mistakes(settings: Mapping[str, object]) -> dict[str, FieldError]:
     found = {}
     base = experiment(defaults())
     for setting in SETTINGS:
-        if setting.key not in relevant(settings) or setting.key in ("task", "path"):
+        if setting.key not in relevant(settings) or setting.key in _OF_THE_TASK:
             continue
         try:
             kind = type(getattr(base, setting.section))

@@ -262,6 +262,7 @@ def _run(options: argparse.Namespace) -> int:
     estimator = _estimator(options, [*defaults, *_defaults(experiment)])
     _check_view(experiment, options)
     options.out.mkdir(parents=True, exist_ok=True)
+    _name_large_columns(experiment)
     run = _train(experiment, options.device)
     (options.out / "experiment.json").write_text(experiment.to_json() + "\n", encoding="utf-8")
     run.save(options.out / "run.npz")
@@ -299,6 +300,11 @@ def _check_view(experiment: Experiment, options: argparse.Namespace) -> None:
 
 def _view(options: argparse.Namespace, run: Run) -> View:
     return resolved(run, options.samples, read_subset(options.subset), options.channels)
+
+
+def _name_large_columns(experiment: Experiment) -> None:
+    if experiment.task.path is not None and (notice := load(experiment.task).size_notice):
+        _one_line(notice)
 
 
 def _train(experiment: Experiment, device: str) -> Run:

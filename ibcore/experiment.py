@@ -50,6 +50,8 @@ OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "adadelta")
 BATCH_MODES = ("full", "mini", "single", "parallel")
 
 MAX_BITS = 16
+MAX_BINNED_CLASSES = 100
+"""Quantile classes that the numbers of `y` may be put into."""
 
 GRIDS = {
     "tanh": (-1.0, 1.0),
@@ -72,14 +74,21 @@ class FieldError(ValueError):
 
     def __init__(self, field: str, value: object, allowed: str):
         wrong = "is missing" if value is None else f"{shortened(value)} is not allowed"
-        super().__init__(f"{field}: {wrong}; use {allowed}")
+        super().__init__(f"{printable(field)}: {wrong}; use {allowed}")
         self.field, self.value, self.allowed = field, value, allowed
+
+
+def printable(text: str, length: int = 60) -> str:
+    """`text` with everything that does not print as an escape, at most `length` characters."""
+    start = text[: length + 1]
+    # A lone surrogate does not print either, and could not be encoded.
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in start)
+    return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 
 def shortened(value: object) -> str:
     """A value as an error names it, in at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return printable(repr(value))
 
 
 def _set(obj: object, name: str, value: object) -> None:
@@ -111,6 +120,12 @@ def _number(obj: object, name: str, low: float, high: float, low_included: bool 
     _set(obj, name, float(value))
 
 
+def _flag(obj: object, name: str) -> None:
+    value = getattr(obj, name)
+    if not isinstance(value, bool):
+        raise FieldError(name, value, "true or false")
+
+
 @dataclass(frozen=True)
 class Task:
     """The data: which task, how it is split, and its own options.
@@ -118,6 +133,11 @@ class Task:
     `gamma` softens the labels of the symmetric task; `path` is the folder of
     `idx` or the file of `npz`. A `train_fraction` of 1 leaves no test set. The split
     is fixed, and `train_fraction` without meaning, in MNIST and the sets like it.
+
+    Task `npz` alone has two more. `bin_y` puts the numbers of `y` into so many quantile
+    classes; equal numbers stay together. `standardise` takes the mean from every column
+    (input dimension) of `x` and divides it by its standard deviation, both over all
+    samples, so that every split has the same X; a constant column becomes 0.
     """
 
     name: str = "symmetric"
@@ -125,6 +145,8 @@ class Task:
     split_seed: int = 0
     gamma: float | None = None
     path: str | None = None
+    bin_y: int | None = None
+    standardise: bool = False
 
     def __post_init__(self):
         _choice(self, "name", TASK_NAMES)
@@ -132,6 +154,10 @@ class Task:
         _integer(self, "split_seed", 0, 2**32 - 1)
         self._check_gamma()
         self._check_path()
+        self._check_bin_y()
+        _flag(self, "standardise")
+        if self.standardise and self.name != "npz":
+            raise FieldError("standardise", True, f"false: it is for task npz, not {self.name}")
 
     def _check_gamma(self) -> None:
         if self.gamma is None:
@@ -148,6 +174,13 @@ class Task:
             raise FieldError("path", self.path, "a path of printable characters")
         if not wanted and self.path is not None:
             raise FieldError("path", self.path, f"none: task {self.name} reads no file")
+
+    def _check_bin_y(self) -> None:
+        if self.bin_y is None:
+            return
+        if self.name != "npz":
+            raise FieldError("bin_y", self.bin_y, f"none: it is for task npz, not {self.name}")
+        _integer(self, "bin_y", 2, MAX_BINNED_CLASSES)
 
 
 @dataclass(frozen=True)
@@ -252,8 +285,7 @@ class Training:
         _integer(self, "epochs", 1, 1_000_000)
         _integer(self, "replicates", 1, 1000)
         _integer(self, "seed", 0, 2**32 - 1)
-        if not isinstance(self.resample_split, bool):
-            raise FieldError("resample_split", self.resample_split, "true or false")
+        _flag(self, "resample_split")
         if self.resample_split and self.batch_mode == "parallel":
             raise FieldError("resample_split", True, "false: parallel networks share one split")
 
@@ -320,9 +352,10 @@ class Experiment:
 
     def _content(self) -> dict:
         content = {"format": FORMAT} | asdict(self)
-        if self.network.bits is None:
-            # Experiments of before there were bits keep their keys.
-            del content["network"]["bits"]
+        # Experiments of before there were these fields keep their keys.
+        for section, name in _LATER_FIELDS:
+            if getattr(getattr(self, section), name) in (None, False):
+                del content[section][name]
         return content
 
     @classmethod
@@ -339,6 +372,7 @@ class Experiment:
         return cls(**{name: _section(name, value) for name, value in content.items()})
 
 
+_LATER_FIELDS = (("network", "bits"), ("task", "bin_y"), ("task", "standardise"))
 _SECTIONS = {"task": Task, "network": Network, "training": Training, "recording": Recording}
 
 
@@ -347,7 +381,8 @@ def _json_object(text: str) -> dict:
         raise FieldError("experiment", text, f"JSON of at most {MAX_JSON:,} characters")
     try:
         content = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    # ValueError: no JSON, or a number of too many digits.
+    except (ValueError, RecursionError) as error:
         raise FieldError("experiment", text, f"JSON ({error})") from None
     if not isinstance(content, dict):
         raise FieldError("experiment", text, "a JSON object")

@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 from scipy.special import entr
 
-from ibcore.experiment import FieldError
+from ibcore.experiment import FieldError, printable
 from ibcore.stack import MAX_WIDTH
+from ibcore.tasks.columns import size_notice
+
+_LISTED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,9 @@ class Dataset:
         train, test: (n,) int64 indices without repetition and disjoint; `test`
             may be empty.
         fixed_split: True where the files bring their own train and test sets.
+        classes: C names, of what the files call class 0, ..., C-1; the numbers
+            themselves where nothing is given.
+        labels_note: how the labels were read, where that says more than the names.
 
     Raises FieldError, naming the field, for anything else.
     """
@@ -38,6 +44,8 @@ class Dataset:
     train: np.ndarray
     test: np.ndarray
     fixed_split: bool = False
+    classes: tuple[str, ...] = ()
+    labels_note: str = ""
 
     def __post_init__(self):
         self._set("x", _inputs(self.x))
@@ -50,6 +58,7 @@ class Dataset:
         self._set("train", _indices("train", self.train, len(self.x)))
         self._set("test", _indices("test", self.test, len(self.x)))
         self._check_split()
+        self._check_classes()
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -68,6 +77,30 @@ class Dataset:
             raise FieldError("test", int(shared[0]), "samples that are not in train")
         if not isinstance(self.fixed_split, bool):
             raise FieldError("fixed_split", self.fixed_split, "true or false")
+
+    def _check_classes(self) -> None:
+        numbers = tuple(map(str, range(self.n_classes)))
+        self._set("classes", tuple(self.classes) or numbers)
+        if len(self.classes) != self.n_classes:
+            raise FieldError("classes", len(self.classes), f"{self.n_classes} names")
+
+    @property
+    def labels_line(self) -> str:
+        """What in the files became which class, in one line; of many classes some."""
+        names = [f"{printable(name, 24)} -> {c}" for c, name in self._named_classes()]
+        if self.n_classes > _LISTED:
+            names = [*names[:-1], "...", names[-1]]
+        note = f" ({self.labels_note})" if self.labels_note else ""
+        return f"Labels: {', '.join(names)}{note}"
+
+    def _named_classes(self) -> list[tuple[int, str]]:
+        pairs = list(enumerate(self.classes))
+        return pairs if len(pairs) <= _LISTED else [*pairs[: _LISTED - 2], pairs[-1]]
+
+    @cached_property
+    def size_notice(self) -> str:
+        """One line on columns that are too large for the first layer; empty where none are."""
+        return size_notice(self.x)
 
     @cached_property
     def x_ids(self) -> np.ndarray:
@@ -101,7 +134,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that name x, y, n_classes and p(y|x), but not the split."""
+        """16 hexadecimal digits that name x, y, n_classes and p(y|x), not split or names."""
         digest = hashlib.sha256(f"{self.x.shape} {self.n_classes}".encode())
         digest.update(self.x.astype("<f4", copy=False).data)
         digest.update(self.y.astype("<i8", copy=False).data)
@@ -111,25 +144,11 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def class_indices(labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Labels of a file as classes 0..C-1, and C.
-
-    The sorted distinct labels become 0, 1, ..., C-1, so that 1..26 or 3 and 7
-    serve as well as 0..C-1, which stay what they are. `labels` (N,) are whole
-    numbers from 0 of any real type. Raises FieldError for anything else and for
-    fewer than two distinct labels.
-    """
-    if labels.ndim != 1 or not labels.size:
-        raise FieldError("y", labels.shape, "one label per sample: shape (N,)")
-    _check_kind("y", labels)
-    with np.errstate(invalid="ignore"):
-        wrong = ~((labels >= 0) & (labels == np.floor(labels)) & np.isfinite(labels))
-    if wrong.any():
-        raise FieldError("y", labels[wrong.argmax()].item(), "whole numbers from 0 as labels")
-    distinct, classes = np.unique(labels, return_inverse=True)
-    if len(distinct) < 2:
-        raise FieldError("y", distinct[0].item(), "labels of at least 2 classes")
-    return classes.astype(np.int64), len(distinct)
+def check_input_shape(shape: tuple[int, ...]) -> None:
+    """Raises FieldError unless `x` may have that shape."""
+    if len(shape) < 2 or shape[0] < 2 or 0 in shape:
+        allowed = "shape (N, ...) with N >= 2 and at least one value per sample"
+        raise FieldError("x", shape, allowed)
 
 
 def _digest(row: np.ndarray) -> bytes:
@@ -163,9 +182,7 @@ def _check_kind(name: str, array: np.ndarray, kinds: str = "biuf") -> None:
 def _inputs(values: object) -> np.ndarray:
     array = np.asarray(values)
     _check_kind("x", array)
-    if array.ndim < 2 or len(array) < 2 or not array.size:
-        allowed = "shape (N, ...) with N >= 2 and at least one value per sample"
-        raise FieldError("x", array.shape, allowed)
+    check_input_shape(array.shape)
     with np.errstate(over="ignore", invalid="ignore"):
         x = _frozen(array, np.float32)
     finite = np.isfinite(x)

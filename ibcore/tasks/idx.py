@@ -7,18 +7,19 @@ plain or in gzip.
 
 import gzip
 import math
-import os
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ibcore.experiment import FieldError, Task
-from ibcore.tasks.dataset import Dataset, class_indices
-from ibcore.tasks.files import check_count, read_exactly, reading
+from ibcore.experiment import Task, printable
+from ibcore.tasks.dataset import Dataset
+from ibcore.tasks.files import MAX_VALUES, check_count, check_folder, read_exactly, reading
 from ibcore.tasks.images import fixed_dataset, scaled
+from ibcore.tasks.labels import class_labels
 from ibcore.tasks.split import split_indices
 
 _NAME = re.compile(
@@ -27,6 +28,7 @@ _NAME = re.compile(
 _UNSIGNED_BYTES = 0x0800
 _GZIP = b"\x1f\x8b"
 _TEST_SETS = ("t10k", "test")
+_LISTED = 4
 
 
 def load(task: Task) -> Dataset:
@@ -41,19 +43,27 @@ def load(task: Task) -> Dataset:
     Raises FieldError for a path that is no such folder, and ValueError, naming
     the file, for one that is truncated, mislabelled, damaged or empty.
     """
-    if not os.path.isdir(task.path):
-        raise FieldError("path", task.path, "an existing folder of IDX files")
+    check_folder(task.path, "folder of IDX files")
     folder = Path(task.path)
     with reading(folder):
         pairs = _pairs(folder)
         names = _roles(pairs)
-    images, labels = zip(*(read_pair(*pairs[name]) for name in names), strict=True)
+    images, labels = zip(*_sets([pairs[name] for name in names]), strict=True)
     with reading(folder):
         return _dataset(task, images, labels)
 
 
-def read_idx(path: Path, n_dims: int) -> np.ndarray:
-    """The unsigned bytes of one IDX file of `n_dims` dimensions.
+def _sets(pairs: list[tuple[Path, Path]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of every pair of files; all images together are X."""
+    left = MAX_VALUES
+    for images_path, labels_path in pairs:
+        images, labels = read_pair(images_path, labels_path, left)
+        left -= images.size
+        yield images, labels
+
+
+def read_idx(path: Path, n_dims: int, limit: int = MAX_VALUES) -> np.ndarray:
+    """The unsigned bytes of one IDX file of `n_dims` dimensions, at most `limit` of them.
 
     The announced sizes are compared with the data before memory is given to
     them. Raises ValueError, naming the file, where anything does not fit.
@@ -62,12 +72,12 @@ def read_idx(path: Path, n_dims: int) -> np.ndarray:
         packed = plain.read(2) == _GZIP
         plain.seek(0)
         if not packed:
-            return _parse(plain, n_dims)
+            return _parse(plain, n_dims, limit)
         with gzip.open(plain) as unpacked:
-            return _parse(unpacked, n_dims)
+            return _parse(unpacked, n_dims, limit)
 
 
-def _parse(file: BinaryIO, n_dims: int) -> np.ndarray:
+def _parse(file: BinaryIO, n_dims: int, limit: int) -> np.ndarray:
     header = file.read(4 * (1 + n_dims))
     wanted = _UNSIGNED_BYTES + n_dims
     if len(header) >= 4 and (magic := int.from_bytes(header[:4], "big")) != wanted:
@@ -75,7 +85,7 @@ def _parse(file: BinaryIO, n_dims: int) -> np.ndarray:
     if len(header) < 4 * (1 + n_dims):
         raise ValueError(f"truncated: {len(header)} of {4 * (1 + n_dims)} bytes of header")
     shape = struct.unpack(f">{n_dims}I", header[4:])
-    check_count(math.prod(shape))
+    check_count(math.prod(shape), limit)
     data = read_exactly(file, math.prod(shape))
     return np.frombuffer(data, np.uint8).reshape(shape)
 
@@ -89,7 +99,7 @@ def _pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
             (images if match["images"] else labels).setdefault(match["set"], path)
     for name in sorted(images.keys() ^ labels.keys()):
         have, lack = ("images", "labels") if name in images else ("labels", "images")
-        raise ValueError(f"{name} has {have} but no {lack}")
+        raise ValueError(f"{printable(name)} has {have} but no {lack}")
     return {name: (images[name], labels[name]) for name in images}
 
 
@@ -108,20 +118,26 @@ def _roles(names: dict[str, object]) -> list[str]:
 
 
 def _listed(names: dict[str, object]) -> str:
-    return "the sets " + ", ".join(sorted(names)) if names else "no such files"
+    if not names:
+        return "no such files"
+    some = [printable(name) for name in sorted(names)[:_LISTED]]
+    return "the sets " + ", ".join(some) + (", ..." if len(names) > _LISTED else "")
 
 
-def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(
+    images_path: Path, labels_path: Path, limit: int = MAX_VALUES
+) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, rows, columns) and labels (n,), as bytes, of two files that belong together.
 
-    Raises ValueError, naming the file, where one does not fit its format or the other.
+    The images may have `limit` pixels. Raises ValueError, naming the file, where one does not
+    fit its format or the other.
     """
     labels = read_idx(labels_path, 1)
-    images = read_idx(images_path, 3)
+    images = read_idx(images_path, 3, limit)
     if len(images) != len(labels):
-        raise ValueError(
-            f"{images_path}: {len(images)} images but {len(labels)} labels in {labels_path.name}"
-        )
+        with reading(images_path):
+            labels_name = printable(labels_path.name)
+            raise ValueError(f"{len(images)} images but {len(labels)} labels in {labels_name}")
     return images, labels
 
 
@@ -129,8 +145,10 @@ def _dataset(task: Task, images: tuple[np.ndarray, ...], labels: tuple[np.ndarra
     sizes = [part.shape[1:] for part in images]
     if len(set(sizes)) > 1:
         raise ValueError(f"train images of {sizes[0]} pixels but test images of {sizes[1]}")
-    y, n_classes = class_indices(np.concatenate(labels))
+    found = class_labels(np.concatenate(labels))
+    y, n_classes = found.y, len(found.classes)
     if len(images) == 2:
-        return fixed_dataset(images, np.split(y, [len(labels[0])]), n_classes)
+        by_set = np.split(y, [len(labels[0])])
+        return fixed_dataset(images, by_set, n_classes, found.classes)
     train, test = split_indices(len(y), task.train_fraction, task.split_seed)
-    return Dataset(scaled(images), y, n_classes, None, train, test)
+    return Dataset(scaled(images), y, n_classes, None, train, test, classes=found.classes)

@@ -17,12 +17,16 @@ def scaled(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fixed_dataset(
-    images: Sequence[np.ndarray], labels: Sequence[np.ndarray], n_classes: int
+    images: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    n_classes: int,
+    classes: tuple[str, ...] = (),
 ) -> Dataset:
     """The training set and the test set, of the same shape, as one data set.
 
-    Raises FieldError for labels that are no classes.
+    `classes` are their names, as in `Dataset`. Raises FieldError for labels that are no
+    classes.
     """
     y = np.concatenate(labels).astype(np.int64)
     train, test = np.split(np.arange(len(y)), [len(labels[0])])
-    return Dataset(scaled(images), y, n_classes, None, train, test, True)
+    return Dataset(scaled(images), y, n_classes, None, train, test, True, classes)

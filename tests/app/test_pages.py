@@ -393,6 +393,53 @@ def test_wrong_data_are_named_beside_the_path(tmp_path, task, content, message):
     assert at.button(key="run").disabled
 
 
+def own(tmp_path, **arrays):
+    np.savez(tmp_path / "data.npz", **arrays)
+    return {"task": "npz", "path": str(tmp_path / "data.npz"), "layers": "4"}
+
+
+def test_what_was_taken_for_which_class_is_said_below_the_task(tmp_path):
+    at = opened(**own(tmp_path, x=np.eye(6), y=np.array([[-1], [1], [1]] * 2)))
+    assert "Labels: -1 -> 0, 1 -> 1 (y is a column)" in texts(at.sidebar.caption)
+    assert "Labels:" not in texts(opened().sidebar.caption)
+
+
+def test_names_of_classes_are_no_markup(tmp_path):
+    names = np.array(["[a](http://b.c)", "\x1b*b*"] * 3)
+    at = opened(**own(tmp_path, x=np.eye(6), y=names))
+    line = next(c.value for c in at.sidebar.caption if c.value.startswith("Labels"))
+    assert "\\[a\\]\\(http" in line
+    assert line.isprintable()
+
+
+def test_numbers_are_binned_on_the_page(tmp_path):
+    link = own(tmp_path, x=np.eye(8), y=np.arange(8) / 2)
+    at = opened(**link)
+    assert "set bin_y" in texts(at.sidebar.markdown)
+    at.text_input(key="biny").set_value("2").run()
+    assert not at.exception
+    said = texts(at.sidebar.caption)
+    assert "Labels: [0, 1.75) -> 0, [1.75, 3.5] -> 1 (2 quantile classes)" in said
+    assert not at.button(key="run").disabled
+    assert "2 quantile classes" in texts(opened(**link, biny="2").sidebar.caption)
+
+
+def test_large_columns_are_named_until_they_are_standardised(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 3)) * [1000, 1, 1]
+    link = own(tmp_path, x=x, y=np.arange(20) % 2)
+    at = opened(**link)
+    assert "the largest column, 0 counted from 0" in texts(at.sidebar.warning)
+    at.checkbox(key="std").check().run()
+    assert not at.exception
+    assert not at.sidebar.warning
+    assert not opened(**link, std="true").sidebar.warning
+
+
+def test_options_of_own_data_have_no_place_for_other_tasks():
+    keys = {widget.key for widget in (*opened().sidebar.text_input, *opened().sidebar.checkbox)}
+    assert not keys & {"biny", "std"}
+
+
 def test_a_sigmoid_for_ten_classes_is_named_at_the_output():
     at = opened(preset="digits-tanh", out="sigmoid")
     assert ":red[output: 'sigmoid' is not allowed" in texts(at.markdown)

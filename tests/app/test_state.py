@@ -49,6 +49,8 @@ def test_a_preset_is_shown_exactly_as_it_is(name):
             "resample": st.booleans(),
             "maps": st.lists(st.sampled_from(state.CHOICES["maps"]), unique=True),
             "layers": st.sampled_from(["3", "10-7"]),
+            "biny": st.sampled_from(["", "10"]),
+            "std": st.booleans(),
             "samples": st.sampled_from(state.CHOICES["samples"]),
             "sub": st.sampled_from(state.CHOICES["sub"]),
             "chan": st.sampled_from(state.CHOICES["chan"]),
@@ -133,6 +135,19 @@ def test_all_wrong_fields_are_named_at_once():
 
 def test_a_file_task_without_a_path_is_named():
     assert set(state.mistakes(state.defaults() | {"task": "npz"})) == {"path"}
+
+
+def test_options_of_own_data_count_for_that_task_only():
+    settings = state.defaults() | {"biny": "10", "std": True, "path": "data.npz"}
+    assert state.experiment(settings).task == state.experiment(state.defaults()).task
+    task = state.experiment(settings | {"task": "npz"}).task
+    assert (task.bin_y, task.standardise) == (10, True)
+
+
+@pytest.mark.parametrize("text", ["1", "2.5", "ten", "1000"])
+def test_a_wrong_number_of_classes_of_y_is_named(text):
+    settings = state.defaults() | {"task": "npz", "path": "data.npz", "biny": text}
+    assert set(state.mistakes(settings)) == {"biny"}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
 from ibcore.store import Store
-from ibcore.tasks import SOURCES
+from ibcore.tasks import SOURCES, load
 from ibcore.tasks.downloads import Source
 from ibcore.verdicts import verdict_map
 from ibcore.view import View
@@ -187,6 +187,23 @@ def test_run_with_another_task(tmp_path):
     changes = QUICK | {"task.name": "npz", "task.path": str(path), "network.layers": "4"}
     experiment = changed(PRESETS["quick-tanh"].experiment, changes)
     assert_written(tmp_path / "out", experiment, Binning())
+
+
+def test_run_with_options_of_own_data(tmp_path, capsys):
+    """Large columns are named in one line, in the words of the page, unless standardised."""
+    path = tmp_path / "my.npz"
+    x = np.random.default_rng(0).normal(size=(40, 2)) * [1000, 1]
+    np.savez(path, x=x, y=np.arange(40) / 7)
+    words = ["--set", "task.name=npz", "--set", f"task.path={path}", "--set", "task.bin_y=4"]
+    words += ["--set", "task.train_fraction=0.5"]
+    assert main("run", "quick-tanh", *SETTINGS, *words, "--out", tmp_path / "out") == 0
+    notice = load(Task("npz", path=str(path), bin_y=4)).size_notice
+    assert f"ibcore: {notice}\n" in capsys.readouterr().err
+    assert Run.load(tmp_path / "out" / "run.npz").weights[-1].shape[2] == 4
+    words += ["--set", "task.standardise=true"]
+    assert main("run", "quick-tanh", *SETTINGS, *words, "--out", tmp_path / "out") == 0
+    assert "counted from 0" not in capsys.readouterr().err
+    assert Run.load(tmp_path / "out" / "run.npz").experiment.task.standardise
 
 
 def test_replicates_that_diverged_are_named(tmp_path, capsys):

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ from ibcore.experiment import (
     Task,
     Training,
     log_epochs,
+    printable,
 )
 from ibcore.stack import Conv, Dense, Pool
 
@@ -29,14 +31,22 @@ floating = st.builds(Network, layers, st.sampled_from(ACTIVATION_NAMES))
 quantised = st.builds(
     Network, layers, st.sampled_from(sorted(GRIDS)), bits=st.none() | st.integers(1, 16)
 )
+symmetric = st.builds(
+    Task,
+    train_fraction=st.floats(0.01, 1),
+    gamma=st.none() | st.floats(0.1, 100),
+    split_seed=st.integers(0, 2**32 - 1),
+)
+own = st.builds(
+    Task,
+    name=st.just("npz"),
+    path=st.just("data.npz"),
+    bin_y=st.none() | st.integers(2, 100),
+    standardise=st.booleans(),
+)
 experiments = st.builds(
     Experiment,
-    task=st.builds(
-        Task,
-        train_fraction=st.floats(0.01, 1),
-        gamma=st.none() | st.floats(0.1, 100),
-        split_seed=st.integers(0, 2**32 - 1),
-    ),
+    task=symmetric | own,
     network=floating | quantised,
     training=st.builds(
         Training,
@@ -131,6 +141,9 @@ WRONG = [
     (Task, "gamma", -3.0),
     (Task, "gamma", float("inf")),
     (Task, "path", "/data"),
+    (Task, "bin_y", 10),
+    (Task, "standardise", True),
+    (Task, "standardise", 1),
     (Network, "layers", "10--7"),
     (Network, "layers", ""),
     (Network, "layers", "10-0"),
@@ -189,6 +202,67 @@ def test_a_wrong_value_is_named_with_its_field_in_one_line(kind, name, value):
 def test_a_path_must_be_printable(path):
     with pytest.raises(FieldError, match="path"):
         Task("npz", path=path)
+
+
+@pytest.mark.parametrize("value", [1, 101, 2.5, "10", True])
+def test_y_is_binned_into_2_to_100_classes(value):
+    with pytest.raises(FieldError, match=r"^bin_y: .* use a whole number from 2 to 100$"):
+        Task("npz", path="data.npz", bin_y=value)
+
+
+def test_options_of_own_data_are_refused_for_other_tasks():
+    with pytest.raises(FieldError, match=r"bin_y: 3 .* use none: it is for task npz, not idx"):
+        Task("idx", path="data", bin_y=3)
+    with pytest.raises(FieldError, match=r"standardise: True .* use false: it is for task npz"):
+        Task("idx", path="data", standardise=True)
+
+
+def test_own_data_are_named_as_before_there_were_options():
+    """Runs in caches are found by these names."""
+    plain = Experiment(Task("npz", path="/data/mine.npz"))
+    assert plain.key == "beba90e29a2e4b81"
+    assert "bin_y" not in plain.to_json()
+    assert "standardise" not in plain.to_json()
+    assert Experiment.from_json(plain.to_json()) == plain
+    options = [{"bin_y": 3}, {"bin_y": 4}, {"standardise": True}]
+    others = [Experiment(replace(plain.task, **option)) for option in options]
+    assert len({plain.key, *(other.key for other in others)}) == 4
+    assert [Experiment.from_json(other.to_json()) for other in others] == others
+
+
+def test_names_from_outside_become_short_and_printable():
+    assert printable("x") == "x"
+    assert printable("\x1b[31m\n\ud800\u202e") == "\\x1b[31m\\n\\ud800\\u202e"
+    assert printable("é" * 60) == "é" * 60
+    assert printable("é" * 61) == "é" * 57 + "..."
+    assert printable("\0" * 10**6, 20) == "\\x00" * 4 + "\\..."
+
+
+@given(st.text(st.characters(exclude_categories=[])), st.integers(3, 100))
+def test_what_is_printable_prints(text, length):
+    shown = printable(text, length)
+    assert shown.isprintable()
+    assert len(shown) <= length
+    assert shown.encode().decode() == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"\\ud800": 1}',
+        '{"task": {"\\u001b[31m": 1}}',
+        '{"task": {"name": "\\ud800"}}',
+        '{"task": "\\ud800"}',
+        '{"\\ud800": {"\\ud800": "\\ud800"}}',
+        '{"' + "n" * 10**5 + '": 1}',
+        '{"training": {"epochs": ' + "9" * 5000 + "}}",
+    ],
+)
+def test_names_in_json_are_echoed_in_one_clean_line(text):
+    with pytest.raises(FieldError) as caught:
+        Experiment.from_json(text)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
 
 
 def test_file_tasks_need_a_path():

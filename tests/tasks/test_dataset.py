@@ -10,7 +10,6 @@ from hypothesis.extra import numpy as hnp
 
 from ibcore.experiment import FieldError
 from ibcore.tasks import Dataset
-from ibcore.tasks.dataset import class_indices
 
 
 def dataset(**changes) -> Dataset:
@@ -191,42 +190,20 @@ def test_fingerprint_leaves_out_the_last_digits_of_probabilities():
     assert dataset(p_y_given_x=near).fingerprint == dataset(p_y_given_x=P).fingerprint
 
 
-@given(st.lists(st.integers(0, 2**63 - 1), min_size=2, max_size=20))
-def test_classes_are_ranks_of_distinct_labels(labels):
-    """Label l becomes the number of distinct labels below l; C is their number."""
-    distinct = set(labels)
-    if len(distinct) < 2:
-        with pytest.raises(FieldError, match="2 classes"):
-            class_indices(np.array(labels))
-        return
-    classes, count = class_indices(np.array(labels))
-    assert classes.tolist() == [sum(d < label for d in distinct) for label in labels]
-    assert count == len(distinct)
+def test_names_of_classes_do_not_name_the_data():
+    """Runs are found by the fingerprint."""
+    named = dataset(classes=("cat", "dog"), labels_note="y is a column")
+    assert named.fingerprint == dataset().fingerprint
+    assert dataset().classes == ("0", "1")
+    with pytest.raises(FieldError, match="classes: 3 is not allowed; use 2 names"):
+        dataset(classes=("a", "b", "c"))
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint64, np.float16, np.float64])
-def test_labels_of_any_real_type_serve(dtype):
-    classes, count = class_indices(np.array([1, 0, 1], dtype))
-    assert (classes.tolist(), classes.dtype, count) == ([1, 0, 1], np.int64, 2)
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        np.array([]),
-        np.array(3),
-        np.array([[0], [1]]),
-        np.array([1, 1, 1]),
-        np.array([0, -1]),
-        np.array([0.5, 1]),
-        np.array([0, np.nan]),
-        np.array([0, np.inf]),
-        np.array(["a", "b"]),
-        np.array([0, 1], dtype="M8[s]"),
-        np.array([0, 1j]),
-    ],
-)
-def test_other_labels_are_refused(labels):
-    with pytest.raises(FieldError) as caught:
-        class_indices(labels)
-    assert caught.value.field == "y"
+def test_the_line_on_labels_is_short_and_printable():
+    assert dataset().labels_line == "Labels: 0 -> 0, 1 -> 1"
+    named = dataset(classes=("\x1b[31m\ud800", "dog" * 100), labels_note="y is a row")
+    assert named.labels_line.startswith("Labels: \\x1b[31m\\ud800 -> 0, dogdog")
+    assert named.labels_line.endswith("... -> 1 (y is a row)")
+    assert len(named.labels_line) < 100
+    many = dataset(n_classes=26, classes=tuple("abcdefghijklmnopqrstuvwxyz"))
+    assert many.labels_line == "Labels: a -> 0, b -> 1, c -> 2, d -> 3, ..., z -> 25"

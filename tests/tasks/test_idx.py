@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 import struct
@@ -184,6 +185,33 @@ def test_sets_of_different_image_sizes_are_refused(tmp_path, refusal):
     write(tmp_path, "train")
     task = write(tmp_path, "t10k", IMAGES[:, :2])
     assert "(3, 2) pixels but test images of (2, 2)" in refusal(lambda: load(task))
+
+
+def test_images_of_both_sets_share_one_limit(tmp_path, refusal, monkeypatch):
+    monkeypatch.setattr("ibcore.tasks.idx.MAX_VALUES", 40)
+    assert len(load(write(tmp_path, "train")).y) == 6
+    task = write(tmp_path, "t10k")
+    assert "t10k-images-idx3-ubyte: announces 36 values; at most 4" in refusal(lambda: load(task))
+
+
+@pytest.mark.parametrize("pairs", [[("b", IMAGES[:5])], [("b", IMAGES), ("c", IMAGES)]])
+def test_names_of_files_are_echoed_short_and_printable(tmp_path, refusal, pairs):
+    for name, images in pairs:
+        task = write(tmp_path, f"\x1b[31m\udcff{name}" + "n" * 200, images)
+    text = refusal(lambda: load(task))
+    assert text.isprintable()
+    assert "\\x1b[31m\\udcff" in text
+    assert len(text) < 2 * len(str(tmp_path)) + 400
+
+
+def test_a_folder_without_permission_is_named_so(tmp_path, refusal, monkeypatch):
+    task = write(tmp_path)
+
+    def denied(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "stat", denied)
+    assert "cannot be read: permission denied" in refusal(lambda: load(task))
 
 
 @given(data=st.data(), compressed=st.booleans())
