@@ -11,7 +11,7 @@ import session
 import state
 from describe import plain
 from ibcore import Experiment, Run
-from ibcore.experiment import MAX_JSON
+from ibcore.experiment import MAX_JSON, printable
 from ibcore.files import open_regular
 from runs import store
 
@@ -66,8 +66,9 @@ def open_argument() -> None:
 
 def _open_upload() -> None:
     file = st.session_state[_upload_key()]
-    if file is not None and _open(file.name, file):
-        # The browser's copy is no longer needed.
+    if file is not None:
+        _open(file.name, file)
+        # Another uploader takes its place: the server keeps what is in this one in its memory.
         st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
 
 
@@ -81,7 +82,7 @@ def _open_path() -> None:
         _open(path, str(Path(path).expanduser()))
 
 
-def _open(name: str, file: str | BinaryIO) -> bool:
+def _open(name: str, file: str | BinaryIO) -> None:
     """Put a run or an experiment on the screen; what was there stays if it is none."""
     for key in ("open_error", "opened_name"):
         st.session_state.pop(key, None)
@@ -90,14 +91,13 @@ def _open(name: str, file: str | BinaryIO) -> bool:
             found = _read(file, name)
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        st.session_state["open_error"] = f"{name}: {reason}"
-        return False
+        st.session_state["open_error"] = f"{printable(name)}: {reason}"
+        return
     if isinstance(found, Run):
         st.session_state["opened"] = found
         found = found.experiment
     session.put(state.of_experiment(found))
-    st.session_state["opened_name"] = name
-    return True
+    st.session_state["opened_name"] = printable(name)
 
 
 @st.cache_resource

@@ -6,11 +6,12 @@ What is not compressed is mapped from the disk and takes no memory before it is 
 import math
 import mmap
 import os
+import shutil
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 
 from ibcore.files import Unreadable, open_regular
 
-MAX_UNPACKED = 500_000_000
+MAX_UNPACKED = 1_000_000_000
 """Bytes of compressed arrays that one file may unpack to; what is mapped has no such limit."""
 
 _ALIGNMENT = 64
@@ -48,12 +49,16 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an uncompressed .npz whose arrays begin where they can be mapped."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy")
-            start = file.tell() + _LOCAL + len(member.filename) + _ZIP64 + 4
-            padding = -start % _ALIGNMENT
-            member.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
-            with archive.open(member, "w", force_zip64=True) as content:
+            with _new_member(archive, file, name) as content:
                 np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
+
+
+def _new_member(archive: zipfile.ZipFile, file: BinaryIO, name: str) -> BinaryIO:
+    member = zipfile.ZipInfo(f"{name}.npy")
+    start = file.tell() + _LOCAL + len(member.filename) + _ZIP64 + 4
+    padding = -start % _ALIGNMENT
+    member.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
+    return archive.open(member, "w", force_zip64=True)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,17 @@ class Archive:
         order = "F" if header.fortran_order else "C"
         return np.ndarray(header.shape, header.dtype, data, order=order)
 
+    def copy(self, names: Iterable[str], file: BinaryIO) -> None:
+        """Write an uncompressed .npz of these arrays, of which little is in memory at a time."""
+        with zipfile.ZipFile(file, "w") as target:
+            for name in names:
+                self._take(self._members[name].file_size)
+                with (
+                    self._zip.open(self._members[name]) as content,
+                    _new_member(target, file, name) as member,
+                ):
+                    shutil.copyfileobj(content, member, _CHUNK)
+
     def _fault(self, name: str, reason: str = "") -> ValueError:
         what = "holds pickled objects" if "pickled" in reason else "is damaged"
         return ValueError(f"{self._members[name].filename!r} {what}")
@@ -140,18 +156,24 @@ class Archive:
         return member.header_offset + _LOCAL + sum(struct.unpack("<HH", self._file.read(4)))
 
     def _unpacked(self, member: zipfile.ZipInfo, header: Header) -> bytearray:
-        self._left -= header.n_bytes
+        self._take(header.n_bytes)
+        data = bytearray(header.n_bytes)
+        with self._zip.open(member) as content:
+            content.read(header.start)
+            for start in range(0, len(data), _CHUNK):
+                chunk = content.read(min(_CHUNK, len(data) - start))
+                data[start : start + len(chunk)] = chunk
+            # At its end the archive compares its checksum.
+            if content.read(1):
+                raise EOFError
+        return data
+
+    def _take(self, n_bytes: int) -> None:
+        self._left -= n_bytes
         if self._left < 0:
             raise ValueError(
                 f"it unpacks to more than {MAX_UNPACKED:,} bytes, the limit of a compressed file"
             )
-        data = bytearray(header.n_bytes)
-        with self._zip.open(member) as content:
-            content.read(header.start)
-            # At its end the archive compares its checksum.
-            if content.readinto(data) < len(data) or content.read(1):
-                raise EOFError
-        return data
 
 
 @contextmanager

@@ -54,13 +54,26 @@ def read_run(file: str | Path | BinaryIO) -> Fields:
     """
     with open_archive(file, "run file") as archive:
         experiment, fingerprint = _read_meta(archive)
-        names = _names(experiment, archive)
-        _check_headers(experiment, {name: archive.header(name) for name in names})
+        names = _checked_names(experiment, archive)
         fields = _fields(experiment, {name: archive.array(name) for name in names})
         for k in range(len(fields["epochs"])):
             _check_numbers(fields, k)
             release(fields["weights"][0])
     return {"experiment": experiment, "fingerprint": fingerprint, **fields}
+
+
+def copy_run(file: str | Path | BinaryIO, target: BinaryIO) -> None:
+    """Write an uncompressed copy of a run's file; raises what `read_run` raises for headers."""
+    with open_archive(file, "run file") as archive:
+        experiment, _ = _read_meta(archive)
+        archive.copy(["meta", *_checked_names(experiment, archive)], target)
+
+
+def _checked_names(experiment: Experiment, archive: Archive) -> list[str]:
+    """The arrays of this run, whose headers fit its experiment."""
+    names = _names(experiment, archive)
+    _check_headers(experiment, {name: archive.header(name) for name in names})
+    return names
 
 
 def _fields(experiment: Experiment, arrays: Mapping[str, np.ndarray]) -> Fields:

@@ -7,6 +7,7 @@ from which it is continued.
 import io
 import json
 import os
+import secrets
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +23,12 @@ from ibcore import entries
 from ibcore.cache import Cache, touch
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.files import Unreadable, make_way, write_whole
+from ibcore.files import Unreadable, make_way, remove, write_whole
 from ibcore.journal import Journal
 from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
 from ibcore.run import Run, run_key, train
+from ibcore.run_file import copy_run
 from ibcore.sample_size import subsample_sizes, subsampled
 from ibcore.tasks import Dataset, load
 from ibcore.training import Progress
@@ -232,12 +234,24 @@ class Store:
         A copy is kept in the cache, so that the file may change or go. Raises ValueError as
         `Run.load` does.
         """
-        run = Run.load(file)
+        if not self.cache.usable:
+            return Run.load(file)
+        path = self.cache.path("opened", secrets.token_hex(8))
         try:
-            return Run.load(self.keep(run))
-        except OSError as error:
+            make_way(path)
+            write_whole(path, partial(copy_run, file))
+            run = Run.load(path)
+            kept = self.cache.path("opened", run.content_key)
+            make_way(kept)
+            os.replace(path, kept)
+            return run
+        except (OSError, Unreadable) as error:
+            # What is wrong with the file itself is said here.
+            run = Run.load(file)
             self._notice(f"cache: the opened run could not be kept ({error})")
             return run
+        finally:
+            remove(path)
 
     def curves(
         self,

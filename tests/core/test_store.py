@@ -374,3 +374,39 @@ def test_nothing_is_warned_about_on_the_way(store):
         store.curves(run, Binning(limits="range"), VALUES)
         Store(store.folder).curves(run, Binning(limits="range"), VALUES)
     assert caught == []
+
+
+# Runs that are opened
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_an_opened_run_is_that_of_the_file_whatever_becomes_of_it(compress, store, tmp_path):
+    path, run = tmp_path / "run.npz", trained(tiny())
+    run.save(path)
+    if compress:
+        with np.load(path) as content:
+            np.savez_compressed(path, **content)
+    for file in (path, str(path), io.BytesIO(path.read_bytes())):
+        opened = store.open(file)
+        assert_same(opened, run)
+    path.write_bytes(b"")
+    assert_same(opened, run)
+    (kept_file,) = (store.folder / "opened").iterdir()
+    assert kept_file == store.keep(opened)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", trained(tiny()).to_bytes()[:-10]])
+def test_a_wrong_file_leaves_nothing_in_the_cache(content, store, tmp_path):
+    (tmp_path / "run.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="run file: it is damaged"):
+        store.open(tmp_path / "run.npz")
+    assert [path for path in store.folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_run_is_opened_where_the_disk_is_full(told, monkeypatch, tmp_path):
+    trained(tiny()).save(tmp_path / "run.npz")
+    monkeypatch.setattr(files.os, "fsync", full)
+    assert_same(told.store.open(tmp_path / "run.npz"), trained(tiny()))
+    (line,) = told
+    assert line.startswith("cache: the opened run could not be kept (")
+    assert "No space left" in line
