@@ -5,18 +5,17 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import pandas as pd
-from tqdm import tqdm
 
 from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
-from ibcore.plane import information_plane
+from ibcore.plane import check_any_sound
 from ibcore.presets import (
     PRESETS,
     changed,
@@ -26,54 +25,75 @@ from ibcore.presets import (
 )
 from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
 from ibcore.probes import from_dict as probe_from_dict
+from ibcore.results import (
+    Write,
+    checked_file,
+    checked_folder,
+    csv,
+    show,
+    write_table,
+    write_together,
+)
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
 from ibcore.tasks import SOURCES, fetch, load
+from ibcore.terminal import ENDS, Bar, Ended, end, handling, remark, say
 from ibcore.theory import TRUTHS, named_truths
-from ibcore.training import Progress
+from ibcore.training import resolve_device
 from ibcore.trials import CONTENDERS, plan, seeds
 from ibcore.verdicts import verdict_map
 from ibcore.view import AUTO, CHANNELS, View, read_subset, resolved
 
+SIGNAL = 128
+"""Added to the number of a signal in an exit status."""
+
+SIGPIPE = 13
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carry out the command line; errors of input are one line and exit status 2."""
-    options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
-        warnings.showwarning = _one_line
+    """Carry out the command line; its exit status.
+
+    Errors of input are one line and status 2. A signal that ends it is one line and its number
+    added to 128; output that nobody reads any more ends it silently, as SIGPIPE does.
+    """
+    with warnings.catch_warnings(), handling(ENDS, end):
+        warnings.showwarning = _show_warning
         try:
-            _check_out(getattr(options, "out", None), folder=options.command is _run)
-            return options.command(options)
+            return _carried_out(arguments)
+        except BrokenPipeError:
+            return SIGNAL + SIGPIPE
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
-            _one_line(" ".join(str(error).split()) or type(error).__name__)
+            remark(str(error) or type(error).__name__)
             return 2
         except KeyboardInterrupt:
-            _one_line("interrupted")
-            return 130
+            remark("interrupted")
+            return SIGNAL + signal.SIGINT
+        except Ended as ended:
+            remark(f"interrupted by {signal.Signals(ended.number).name}")
+            return SIGNAL + ended.number
 
 
-def _check_out(out: Path | None, *, folder: bool) -> None:
-    """Refuse a place that takes no file, or no `folder`, before any work is done."""
-    if out is None:
-        return
-    if folder:
-        there = next((place for place in (out, *out.parents) if place.exists()), out)
-        if not there.is_dir():
-            raise FieldError("out", str(out), "a folder, or a place where one can be made")
-        return
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise FieldError("out", str(out), "a file in a directory that can be written to")
+def _carried_out(arguments: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    finally:
+        # What --help and --version print.
+        show("")
+    if getattr(options, "out", None) is not None:
+        check = checked_folder if options.command is _run else checked_file
+        options.out = check(options.out)
+    return options.command(options)
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"ibcore: {message}\n")
+        self.exit(2, f"ibcore: {message}; see {self.prog} --help\n")
 
 
-def _one_line(message, *_args, **_kwargs) -> None:
-    print(f"ibcore: {message}", file=sys.stderr)
+def _show_warning(message, *_args, **_kwargs) -> None:
+    remark(message)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="changes",
         help="change a field of it, such as training.epochs=100; as often as needed",
     )
-    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the results")
+    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     run.add_argument(
         "--device", default="auto", help="cpu, cuda or mps; auto, the default, takes the best"
     )
@@ -156,14 +176,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run_and_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN.npz", help="what the command `run` wrote")
+    parser.add_argument("run", metavar="RUN.npz", help="what the command `run` wrote")
     _add_out(parser)
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE.csv", help="written instead of the terminal"
-    )
+    parser.add_argument("--out", metavar="FILE.csv", help="written instead of standard output")
 
 
 def _add_estimator(
@@ -260,34 +278,44 @@ def _run(options: argparse.Namespace) -> int:
     experiment, defaults = _experiment(options.experiment)
     experiment = changed(experiment, parsed_changes(options.changes))
     estimator = _estimator(options, [*defaults, *_defaults(experiment)])
+    resolve_device(options.device)
     _check_view(experiment, options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    run = _train(experiment, options.device)
-    (options.out / "experiment.json").write_text(experiment.to_json() + "\n", encoding="utf-8")
-    run.save(options.out / "run.npz")
-    _write_plane(run, estimator, _view(options, run), options.out / "plane.csv")
+    run, status = _train(experiment, options.device)
+    json = (experiment.to_json() + "\n").encode()
+    files = {"experiment.json": lambda file: file.write(json), "run.npz": run.save}
+    try:
+        table = csv(_plane_table(run, estimator, _view(options, run)))
+        files["plane.csv"] = lambda file: file.write(table)
+    finally:
+        # Also where the plane cannot be had: the training took longer.
+        _write_run(options.out, files)
     _name_divergence(run)
     if not run.complete:
-        print(
-            f"stopped at epoch {run.epochs[-1]}; the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
+        say(f"stopped at epoch {run.epochs[-1]}; the same command goes on from there")
+    return status
+
+
+def _write_run(folder: Path, files: dict[str, Write]) -> None:
+    """Write the files of a run; no plane of an earlier one stays beside them."""
+    write_together({folder / name: write for name, write in files.items()})
+    if "plane.csv" not in files:
+        (folder / "plane.csv").unlink(missing_ok=True)
+    say("wrote " + ", ".join(str(folder / name) for name in files))
 
 
 def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
     """The experiment of that name or file, and the estimator that comes with a preset."""
     if name in PRESETS:
         return PRESETS[name].experiment, [PRESETS[name].estimator]
-    path = Path(name)
-    if not path.is_file():
+    if not os.path.isfile(name):
         allowed = "a .json file or one of " + ", ".join(PRESETS)
         raise FieldError("experiment", name, allowed)
     try:
-        return Experiment.from_json(path.read_text(encoding="utf-8")), []
+        return Experiment.from_json(Path(name).read_text(encoding="utf-8")), []
     except UnicodeDecodeError:
         raise FieldError("experiment", name, "a .json file, which is text in UTF-8") from None
+    except OSError as error:
+        raise OSError(f"experiment: {name!r} cannot be read: {error.strerror}") from None
 
 
 def _check_view(experiment: Experiment, options: argparse.Namespace) -> None:
@@ -301,114 +329,151 @@ def _view(options: argparse.Namespace, run: Run) -> View:
     return resolved(run, options.samples, read_subset(options.subset), options.channels)
 
 
-def _train(experiment: Experiment, device: str) -> Run:
-    interrupts: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
-    try:
-        with tqdm(total=experiment.training.epochs, unit="epoch") as bar:
+def _train(experiment: Experiment, device: str) -> tuple[Run, int]:
+    """The run, partial where a signal ended it, and the exit status."""
+    ends: list[int] = []
+    with (
+        handling((signal.SIGINT, *ENDS), lambda number, _: ends.append(number)),
+        Bar("epoch") as bar,
+    ):
+        run = _store().train(
+            experiment,
+            progress=lambda p: bar.at(p.epoch, experiment.training.epochs),
+            should_stop=lambda: bool(ends),
+            device=device,
+        )
+    return run, 0 if run.complete else SIGNAL + ends[0]
 
-            def progress(p: Progress) -> None:
-                bar.update(p.epoch - bar.n)
 
-            return Store().train(
-                experiment,
-                progress=progress,
-                should_stop=lambda: bool(interrupts),
-                device=device,
-            )
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def _store() -> Store:
+    return Store(notice=remark)
 
 
 def _name_divergence(run: Run) -> None:
     for replicate, epoch in enumerate(run.diverged):
         if epoch >= 0:
-            print(f"replicate {replicate} diverged at epoch {epoch}", file=sys.stderr)
+            say(f"replicate {replicate} diverged at epoch {epoch}")
+
+
+def _loaded(name: str) -> Run:
+    """The run in that file."""
+    if os.path.exists(name) and not os.path.isfile(name):
+        raise ValueError(f"run file: {name!r} is not a regular file")
+    try:
+        open(name, "rb").close()
+    except FileNotFoundError:
+        raise ValueError(f"run file: {name!r} does not exist") from None
+    except OSError as error:
+        raise OSError(f"run file: {name!r} cannot be read: {error.strerror}") from None
+    return Run.load(name)
+
+
+def _curves(
+    run: Run,
+    estimator: Estimator,
+    values: Sequence[float],
+    view: View,
+    progress: Callable[[int, int], None],
+    only: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """`Store.curves`; ValueError where there is nothing to estimate."""
+    check_any_sound(run)
+    return _store().curves(run, estimator, values, view=view, only=only, progress=progress)
 
 
 def _plane(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    _write_plane(run, estimator, _view(options, run), options.out or sys.stdout)
+    _write(_plane_table(run, estimator, _view(options, run)), options.out)
     return 0
 
 
-def _write_plane(run: Run, estimator: Estimator, view: View, out) -> None:
-    information_plane(run, estimator, **vars(view)).to_csv(out, index=False)
+def _plane_table(run: Run, estimator: Estimator, view: View) -> pd.DataFrame:
+    """`information_plane`, kept in the cache."""
+    parameter = estimator.parameter
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(run.epochs))
+        table = _curves(run, estimator, [getattr(estimator, parameter)], view, bar.at)
+    return table.drop(columns=parameter)
+
+
+def _write(table: pd.DataFrame, out: Path | None) -> None:
+    write_table(table, out)
+    if out is not None:
+        say(f"wrote {out}")
 
 
 def _verdicts(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    values, view = estimator.default_ladder, _view(options, run)
-    with tqdm(total=len(run.epochs), unit="checkpoint") as bar:
-        table = Store().curves(
-            run,
-            estimator,
-            values,
-            view=view,
-            progress=lambda done, _: bar.update(done - bar.n),
-        )
-    verdict_map(table, estimator.parameter).to_csv(options.out or sys.stdout, index=False)
+    view = _view(options, run)
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(run.epochs))
+        table = _curves(run, estimator, estimator.default_ladder, view, bar.at)
+    _write(verdict_map(table, estimator.parameter), options.out)
     return 0
 
 
 def _sizes(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     epochs = run.epochs.tolist()
     epoch = epochs[-1] if options.epoch is None else options.epoch
     if epoch not in epochs:
         raise FieldError("epoch", epoch, "a recorded one: " + ", ".join(map(str, epochs)))
-    k = epochs.index(epoch)
-    table = Store().sample_sizes(run, k, estimator, view=_view(options, run))
-    table.to_csv(options.out or sys.stdout, index=False)
+    k, view = epochs.index(epoch), _view(options, run)
+    with Bar("size") as bar:
+        table = _store().sample_sizes(run, k, estimator, view=view, progress=bar.at)
+    _write(table, options.out)
     return 0
 
 
 def _layers(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    values, ends = [getattr(estimator, estimator.parameter)], [0, len(run.epochs) - 1]
+    values, ends = [getattr(estimator, estimator.parameter)], sorted({0, len(run.epochs) - 1})
     views = by_channels(run, _view(options, run))
     tables = []
-    with tqdm(total=2 * len(views), unit="checkpoint") as bar:
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(ends) * len(views))
         for name, view in views.items():
-            table = Store().curves(
-                run, estimator, values, view=view, only=ends, progress=lambda *_: bar.update()
+            before = len(ends) * len(tables)
+            table = _curves(
+                run,
+                estimator,
+                values,
+                view,
+                lambda done, _, before=before: bar.at(before + done, len(ends) * len(views)),
+                only=ends,
             )
             moments = compared(table, int(run.epochs[0]), int(run.epochs[-1]))
             tables.append(moments.assign(channels=name))
-    pd.concat(tables).to_csv(options.out or sys.stdout, index=False)
+    _write(pd.concat(tables, ignore_index=True), options.out)
     return 0
 
 
 def _probe(options: argparse.Namespace) -> int:
     """A gradient table carries the signal and noise of its definition beside m, s and ||W||."""
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     names = ("protocol", "n_batches", "batch_size", "virtual_rate")
     given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
-    table = Store().probed(run, probe_from_dict({"family": options.family} | given))
+    probe = probe_from_dict({"family": options.family} | given)
+    if options.family != GradientProbe.family and options.definition is not None:
+        raise FieldError("definition", options.definition, "it with gradients only")
+    with Bar("checkpoint") as bar:
+        table = _store().probed(run, probe, progress=bar.at)
     if options.family == GradientProbe.family:
         named = defined(table, options.definition or "layer")
         table = table.merge(named, on=["epoch", "layer", "replicate"], validate="one_to_one")
-    elif options.definition is not None:
-        raise FieldError("definition", options.definition, "it with gradients only")
-    table.to_csv(options.out or sys.stdout, index=False)
+    _write(table, options.out)
     return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    with tqdm(unit="B", unit_scale=True) as bar:
-
-        def progress(file: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.set_description(file, refresh=False)
-            bar.update(done - bar.n)
-
-        fetch(options.task, progress=progress)
-    print(SOURCES[options.task].folder)
+    with Bar("B", unit_scale=True) as bar:
+        fetch(options.task, progress=lambda file, done, total: bar.at(done, total, file))
+    show(f"{SOURCES[options.task].folder}\n")
     return 0
 
 
@@ -416,20 +481,20 @@ def _trials(options: argparse.Namespace) -> int:
     """Every estimator of `CONTENDERS` on the cases named, or on all."""
     truths = named_truths(options.cases or list(TRUTHS))
     questions = plan(truths, CONTENDERS, options.n, seeds(options.seeds))
-    with tqdm(total=len(questions), unit="answer") as bar:
-        table = Store().tried(questions, progress=lambda *_: bar.update())
-    table.to_csv(options.out or sys.stdout, index=False)
+    with Bar("answer") as bar:
+        table = _store().tried(questions, progress=bar.at)
+    _write(table, options.out)
     return 0
 
 
 def _presets(options: argparse.Namespace) -> int:
     if options.name is None:
-        for preset in PRESETS.values():
-            print(f"{preset.name:16} {preset.title}. {preset.source}")
+        lines = (f"{p.name:16} {p.title}. {p.source}\n" for p in PRESETS.values())
+        show("".join(lines))
         return 0
     if options.name not in PRESETS:
         raise FieldError("preset", options.name, "one of " + ", ".join(PRESETS))
-    print(PRESETS[options.name].experiment.to_json())
+    show(PRESETS[options.name].experiment.to_json() + "\n")
     return 0
 
 

@@ -78,7 +78,7 @@ def information_curves(
     values = estimator.default_ladder if values is None else values
     if not len(values):
         raise FieldError("values", values, "at least one value")
-    _check_any_sound(run)
+    check_any_sound(run)
     per_layer = with_measured_limits(run, estimator, view=view)
     tables = []
     for k in range(len(run.epochs)):
@@ -88,7 +88,8 @@ def information_curves(
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
-def _check_any_sound(run: Run) -> None:
+def check_any_sound(run: Run) -> None:
+    """Raises ValueError where every replicate had diverged from the start."""
     if not run.sound(0).any():
         raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[0]}")
 
@@ -159,7 +160,7 @@ def activation_range(run: Run, *, view: View = View()) -> np.ndarray:
 
     Raises ValueError where every replicate had diverged from the start.
     """
-    _check_any_sound(run)
+    check_any_sound(run)
     ranges = np.tile([np.inf, -np.inf], (run.n_layers, 1))
     for k in range(len(run.epochs)):
         for layer, least, greatest in map(_extremes, sound_pieces(run, k, view=view)):

@@ -35,6 +35,8 @@ ORDER = (
     "entries",
     "store",
     "worker",
+    "results",
+    "terminal",
     "__main__",
 )
 
