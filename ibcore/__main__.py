@@ -25,6 +25,7 @@ from ibcore.presets import (
 )
 from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
 from ibcore.probes import from_dict as probe_from_dict
+from ibcore.remarks import few_replicates, remarks
 from ibcore.results import (
     Write,
     checked_file,
@@ -281,18 +282,26 @@ def _run(options: argparse.Namespace) -> int:
     resolve_device(options.device)
     _check_view(experiment, options)
     run, status = _train(experiment, options.device)
+    view = _view(options, run)
     json = (experiment.to_json() + "\n").encode()
     files = {"experiment.json": lambda file: file.write(json), "run.npz": run.save}
     try:
-        table = csv(_plane_table(run, estimator, _view(options, run)))
-        files["plane.csv"] = lambda file: file.write(table)
+        plane = _plane_table(run, estimator, view)
+        text = csv(plane)
+        files["plane.csv"] = lambda file: file.write(text)
     finally:
         # Also where the plane cannot be had: the training took longer.
         _write_run(options.out, files)
     _name_divergence(run)
+    _remark(*remarks(run, estimator, view, plane), *few_replicates(run))
     if not run.complete:
         say(f"stopped at epoch {run.epochs[-1]}; the same command goes on from there")
     return status
+
+
+def _remark(*lines: str) -> None:
+    for line in lines:
+        remark(line)
 
 
 def _write_run(folder: Path, files: dict[str, Write]) -> None:
@@ -384,7 +393,10 @@ def _curves(
 def _plane(options: argparse.Namespace) -> int:
     run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    _write(_plane_table(run, estimator, _view(options, run)), options.out)
+    view = _view(options, run)
+    table = _plane_table(run, estimator, view)
+    _write(table, options.out)
+    _remark(*remarks(run, estimator, view, table), *few_replicates(run))
     return 0
 
 
@@ -411,6 +423,7 @@ def _verdicts(options: argparse.Namespace) -> int:
         bar.at(0, len(run.epochs))
         table = _curves(run, estimator, estimator.default_ladder, view, bar.at)
     _write(verdict_map(table, estimator.parameter), options.out)
+    _remark(*remarks(run, estimator, view, table), *few_replicates(run))
     return 0
 
 
@@ -425,6 +438,8 @@ def _sizes(options: argparse.Namespace) -> int:
     with Bar("size") as bar:
         table = _store().sample_sizes(run, k, estimator, view=view, progress=bar.at)
     _write(table, options.out)
+    most = table[(table["n"] == table["n"].max()) & (table["draw"] == 0)]
+    _remark(*remarks(run, estimator, view, most, only=[k]))
     return 0
 
 
@@ -433,7 +448,7 @@ def _layers(options: argparse.Namespace) -> int:
     estimator = _estimator(options, _defaults(run.experiment))
     values, ends = [getattr(estimator, estimator.parameter)], sorted({0, len(run.epochs) - 1})
     views = by_channels(run, _view(options, run))
-    tables = []
+    tables, doubts = [], {}
     with Bar("checkpoint") as bar:
         bar.at(0, len(ends) * len(views))
         for name, view in views.items():
@@ -448,7 +463,9 @@ def _layers(options: argparse.Namespace) -> int:
             )
             moments = compared(table, int(run.epochs[0]), int(run.epochs[-1]))
             tables.append(moments.assign(channels=name))
+            doubts |= dict.fromkeys(remarks(run, estimator, view, table, only=ends))
     _write(pd.concat(tables, ignore_index=True), options.out)
+    _remark(*doubts)
     return 0
 
 

@@ -173,14 +173,33 @@ def _extremes(piece: Piece) -> tuple[int, float, float]:
     return piece.layer, piece.t.min(initial=np.inf), piece.t.max(initial=-np.inf)
 
 
+def fixed_limits(estimator: Estimator) -> tuple[float, float] | None:
+    """The limits of the bins or levels where they are numbers; None where there are no such."""
+    limits = getattr(estimator, "limits", None)
+    return limits if isinstance(limits, tuple) and estimator.parameter != "width" else None
+
+
+def _hold_all(limits: tuple[float, float], run: Run) -> bool:
+    """Whether no activation can lie beyond these limits; those of the output never lie beyond 0, 1.
+
+    So that nothing has to be computed for the commonest of them, tanh on [-1, 1].
+    """
+    hidden = run.experiment.network.limits
+    if hidden is None:
+        return False
+    return limits[0] <= min(hidden[0], OUTPUT_GRID[0]) and limits[1] >= max(
+        hidden[1], OUTPUT_GRID[1]
+    )
+
+
 def outside_limits(run: Run, estimator: Estimator, k: int, *, view: View = View()) -> np.ndarray:
     """Which part of every layer's activations (L,) lies beyond fixed limits at checkpoint k.
 
     These share the outer bins, so that a layer that grows seems to lose
     information. Zeros for estimators without fixed limits.
     """
-    limits = getattr(estimator, "limits", None)
-    if isinstance(limits, str) or limits is None or estimator.parameter != "n_bins":
+    limits = fixed_limits(estimator)
+    if limits is None or _hold_all(limits, run):
         return np.zeros(run.n_layers)
     low, high = limits
 

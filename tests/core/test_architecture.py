@@ -37,6 +37,7 @@ ORDER = (
     "worker",
     "results",
     "terminal",
+    "remarks",
     "__main__",
 )
 

@@ -21,7 +21,7 @@ from ibcore import results, terminal
 from ibcore.comparison import compared
 from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
-from ibcore.plane import information_curves, information_plane
+from ibcore.plane import information_curves, information_plane, outside_limits
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
@@ -325,6 +325,65 @@ def test_layers_are_those_before_and_after_by_both_definitions(tmp_path, capsys)
         pd.testing.assert_frame_equal(rows, compared(plane, 0, 4), check_dtype=False)
 
 
+def wide(**training):
+    """A run in which activations leave [-20, 20], and come back before its end."""
+    run = trained(tiny(network=Network("5-3", "relu"), **training))
+    weights = [w.copy() for w in run.weights]
+    weights[0][1] *= 1000
+    return replace(run, weights=tuple(weights))
+
+
+def remarks_of(capsys, *words):
+    """What a command has to say of the numbers that it writes."""
+    assert main(*words) == 0
+    lines = capsys.readouterr().err.splitlines()
+    return [line.removeprefix("ibcore: ") for line in lines if line.startswith("ibcore: ")]
+
+
+@pytest.mark.parametrize("command", ["plane", "verdicts"])
+def test_activations_beyond_the_limits_are_named_at_any_epoch(command, tmp_path, capsys):
+    run = wide()
+    run.save(tmp_path / "run.npz")
+    parts = [outside_limits(run, Binning(30, (-20, 20)), k) for k in range(len(run.epochs))]
+    assert parts[1].max() > 0.1 > 0.01 > parts[-1].max()
+    layer = int(parts[1].argmax()) + 1
+    words = [command, tmp_path / "run.npz", "--out", tmp_path / "table.csv"]
+    said = remarks_of(capsys, *words, "--limits", "-20", "20")
+    fact = f"{parts[1].max():.0%} of the activations in layer {layer} lie beyond the limits of the"
+    assert [line for line in said if line.startswith(fact + " bins at epoch 1 and share")]
+    for harmless in (["--limits", "range"], ["--limits", "0", "1e5"], ["--width", "0.1"]):
+        assert "beyond the limits" not in " ".join(remarks_of(capsys, *words, *harmless))
+
+
+def test_run_says_what_to_doubt(tmp_path, capsys):
+    words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
+    said = remarks_of(capsys, *words, "--n-bins", "9999", "--limits", "-0.9", "0.9")
+    assert said[0].endswith("a fall of I(X;T) may be the limits' doing")
+    assert said[1].startswith("saturated: layer 1 at 4 of 4 epochs")
+    assert said[-1] == "2 replicates: too few for a verdict on compression, 5 are needed"
+
+
+@pytest.mark.parametrize(
+    ("replicates", "said"),
+    [(1, "1 replicate: too few"), (9, "9 replicates: with fewer than 10"), (10, None)],
+)
+@pytest.mark.parametrize("command", ["plane", "verdicts"])
+def test_few_replicates_are_named(command, replicates, said, tmp_path, capsys):
+    trained(tiny(replicates=replicates, checkpoints=2)).save(tmp_path / "run.npz")
+    words = [command, tmp_path / "run.npz", "--out", tmp_path / "table.csv"]
+    lines = [line for line in remarks_of(capsys, *words) if "replicate" in line]
+    assert [line.startswith(said) for line in lines] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize("command", ["sizes", "layers"])
+def test_remarks_are_of_the_epochs_that_a_command_looks_at(command, tmp_path, capsys):
+    wide().save(tmp_path / "run.npz")
+    words = [command, tmp_path / "run.npz", "--limits", "-20", "20", "--out", tmp_path / "t.csv"]
+    assert "beyond the limits" not in " ".join(remarks_of(capsys, *words))
+    if command == "sizes":
+        assert "at epoch 1 " in " ".join(remarks_of(capsys, *words, "--epoch", "1"))
+
+
 def test_presets_are_listed_and_printed(capsys):
     assert main("presets") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -572,7 +631,7 @@ def test_a_bar_is_drawn_on_a_terminal_alone(words, tmp_path, capsys, monkeypatch
     told = capsys.readouterr().err
     assert "100%" in told
     # After the bar each line begins on its own.
-    assert told.splitlines()[-1] == f"wrote {tmp_path / 'table.csv'}"
+    assert f"wrote {tmp_path / 'table.csv'}" in told.splitlines()
 
 
 def test_data_that_are_refused_draw_no_bar(tmp_path, refused, monkeypatch):
