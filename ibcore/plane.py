@@ -204,7 +204,10 @@ def outside_limits(run: Run, estimator: Estimator, k: int, *, view: View = View(
     low, high = limits
 
     def counted(piece: Piece) -> tuple[int, int, int]:
-        return piece.layer, np.count_nonzero((piece.t < low) | (piece.t > high)), piece.t.size
+        # Limits may be larger than activations can be.
+        with np.errstate(over="ignore"):
+            outside = (piece.t < low) | (piece.t > high)
+        return piece.layer, np.count_nonzero(outside), outside.size
 
     beyond, counts = np.zeros(run.n_layers), np.zeros(run.n_layers)
     for layer, n, n_all in map(counted, sound_pieces(run, k, view=view)):

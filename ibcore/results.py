@@ -17,7 +17,7 @@ Write = Callable[[BinaryIO], object]
 
 def checked_file(name: str) -> Path:
     """The path of a file that can be written; FieldError where it cannot."""
-    path = Path(_named("out", name, "the name of a file"))
+    path = Path(_checked_name(name, "the name of a file"))
     there = os.path.exists(path)
     if os.path.isdir(path) or not os.path.isdir(path.parent):
         raise FieldError("out", name, "a file in a directory that exists")
@@ -28,7 +28,7 @@ def checked_file(name: str) -> Path:
 
 def checked_folder(name: str) -> Path:
     """The path of a folder that can be written to, or made; FieldError where it cannot."""
-    path = Path(_named("out", name, "the name of a folder"))
+    path = Path(_checked_name(name, "the name of a folder"))
     there = next(place for place in (path, *path.parents) if os.path.exists(place))
     if not os.path.isdir(there):
         raise FieldError("out", name, "a folder, or a place where one can be made")
@@ -37,9 +37,16 @@ def checked_folder(name: str) -> Path:
     return path
 
 
-def _named(field: str, name: str, allowed: str) -> str:
-    if not name:
-        raise FieldError(field, name, allowed)
+def _checked_name(name: str, allowed: str) -> str:
+    try:
+        os.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        if name:
+            return name
+        raise FieldError("out", name, allowed) from None
+    except OSError as error:
+        # Such as a name that is too long.
+        raise FieldError("out", name, f"{allowed} ({error.strerror})") from None
     return name
 
 

@@ -680,6 +680,9 @@ def wrong(folder):
     """Words that are refused and what the line about them says, by name."""
     run, damaged, text = folder / "run.npz", folder / "damaged.npz", folder / "text.json"
     trained(tiny()).save(run)
+    relu, huge = trained(tiny(network=Network("5-3", "relu"))), folder / "huge.npz"
+    scale = np.float32(1e20)
+    replace(relu, weights=(relu.weights[0] * scale, *relu.weights[1:])).save(huge)
     damaged.write_bytes(run.read_bytes()[:-50])
     text.write_text("epochs = 3")
     begin = ["run", "quick-tanh", "--out", folder / "out"]
@@ -715,6 +718,8 @@ def wrong(folder):
         "damaged run": (["plane", damaged], "damaged or no .npz file"),
         "no name of a run": (["plane", ""], "run file: '' does not exist"),
         "no name of a file": (["plane", run, "--out", ""], "out: '' is not allowed"),
+        "too long a name": (["plane", run, "--out", "a" * 5000], "(File name too long)"),
+        "too long a folder": ([*begin[:2], "--out", "a" * 5000], "(File name too long)"),
         "no name of a folder": (["run", "quick-tanh", "--out", ""], "out: '' is not allowed"),
         "unknown estimator": (["plane", run, "--estimator", "edge"], "invalid choice: 'edge'"),
         "limits of words": (["plane", run, "--limits", "wide"], "limits: 'wide' is not allowed"),
@@ -726,6 +731,7 @@ def wrong(folder):
         "one bin": (["plane", run, "--n-bins", "1"], "n_bins: 1 is not allowed"),
         "half a bin": (["plane", run, "--n-bins", "2.5"], "invalid int value: '2.5'"),
         "no width": (["plane", run, "--width", "0"], "width: 0.0 is not allowed"),
+        "too small a width": (["plane", huge, "--width", "1e-300"], "width: 1e-300 is not allowed"),
         "no variance": (["plane", run, "--variance", "nan"], "variance: nan is not allowed"),
         "no neighbour": (["plane", run, "--k", "0"], "k: 0 is not allowed"),
         "null of neighbours": (["plane", run, "--estimator", "ksg", "--null", "5"], "null: 5"),
