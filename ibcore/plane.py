@@ -11,6 +11,7 @@ import pandas as pd
 
 from ibcore.estimators import ESTIMATORS, Estimator, Information, Quantised
 from ibcore.experiment import OUTPUT_GRID, FieldError
+from ibcore.reprs import brief
 from ibcore.run import Piece, Run, not_finite
 from ibcore.view import View
 
@@ -232,6 +233,8 @@ class Observed:
     inputs: np.ndarray
     y: np.ndarray
     own_labels: bool
+
+    __repr__ = brief
 
     def ladders(
         self, per_layer: Sequence[Estimator], values: Sequence[float], subsamples: Sequence[Rows]

@@ -31,6 +31,7 @@ from ibcore.networks import (
     units,
     weight_shapes,
 )
+from ibcore.reprs import brief
 from ibcore.tasks import Dataset, check_split, epoch_order, replicate_splits
 
 _GATHER_BYTES = 64_000_000
@@ -68,6 +69,8 @@ class Checkpoint:
     diverged: np.ndarray
     along_mean: np.ndarray | None = None
     along_std: np.ndarray | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True)
