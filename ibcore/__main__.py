@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
@@ -99,90 +100,115 @@ def _show_warning(message, *_args, **_kwargs) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ibcore", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=_version(), help="Print the version of ibcore."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="train an experiment; writes run.npz, plane.csv and more")
-    run.add_argument("experiment", help="an experiment's .json file, or the name of a preset")
+    run = commands.add_parser(
+        "run", help="Train an experiment and write its run, its plane and its settings."
+    )
+    run.add_argument("experiment", help="The .json file of an experiment, or the name of a preset.")
     run.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
         dest="changes",
-        help="change a field of it, such as training.epochs=100; as often as needed",
+        help="Change a field, such as training.epochs=100. It may be given several times.",
     )
-    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    run.add_argument("--out", required=True, metavar="DIR", help="The folder of the results.")
     run.add_argument(
-        "--device", default="auto", help="cpu, cuda or mps; auto, the default, takes the best"
+        "--device",
+        default="auto",
+        help="The device: cpu, cuda, mps, or auto, which takes the best (default).",
     )
     _add_estimator(run)
     run.set_defaults(command=_run)
 
-    plane = commands.add_parser("plane", help="the information plane of a run, as CSV")
+    plane = commands.add_parser("plane", help="Write the information plane of a run as CSV.")
     _add_run_and_out(plane)
     _add_estimator(plane)
     plane.set_defaults(command=_plane)
 
     verdicts = commands.add_parser(
-        "verdicts", help="whether each layer compresses, at every value of an estimator, as CSV"
+        "verdicts",
+        help="Write whether each layer compresses at every value of an estimator as CSV.",
     )
     _add_run_and_out(verdicts)
     _add_estimator(verdicts, on_ladder=True)
     verdicts.set_defaults(command=_verdicts)
 
-    sizes = commands.add_parser("sizes", help="information against the number of samples, as CSV")
+    sizes = commands.add_parser(
+        "sizes", help="Write information against the number of samples as CSV."
+    )
     _add_run_and_out(sizes)
-    sizes.add_argument("--epoch", type=int, help="a recorded one; the last if left out")
+    sizes.add_argument(
+        "--epoch", type=int, help="The recorded epoch to measure at (default: the last)."
+    )
     _add_estimator(sizes)
     sizes.set_defaults(command=_sizes)
 
     layers = commands.add_parser(
-        "layers", help="layers before and after training, channels joined both ways, as CSV"
+        "layers", help="Write the layers before and after training as CSV."
     )
     _add_run_and_out(layers)
     _add_estimator(layers, channels=False)
     layers.set_defaults(command=_layers)
 
-    probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
+    probe = commands.add_parser("probe", help="Write gradients, steps or weights of a run as CSV.")
     _add_run_and_out(probe)
-    probe.add_argument("family", choices=PROBES, help="what is asked of the run")
-    probe.add_argument("--protocol", choices=PROTOCOLS, help="where gradients are taken")
-    probe.add_argument("--n-batches", type=int, help="how many minibatches are drawn")
-    probe.add_argument("--batch-size", type=int, help="of the minibatches, where it may differ")
-    probe.add_argument("--definition", choices=DEFINITIONS, help="of a layer's signal and noise")
-    probe.add_argument("--virtual-rate", type=float, help="learning rate of the steps tried out")
+    probe.add_argument("family", choices=PROBES, help="What is measured.")
+    probe.add_argument("--protocol", choices=PROTOCOLS, help="Where gradients are taken.")
+    probe.add_argument("--n-batches", type=int, help="How many minibatches are drawn.")
+    probe.add_argument("--batch-size", type=int, help="The minibatches' size.")
+    probe.add_argument(
+        "--definition", choices=DEFINITIONS, help="How a layer's signal and noise are defined."
+    )
+    probe.add_argument("--virtual-rate", type=float, help="The learning rate of virtual steps.")
     probe.set_defaults(command=_probe)
 
-    trials = commands.add_parser("trials", help="estimators beside known information, as CSV")
-    trials.add_argument("--n", type=int, default=4096, metavar="SAMPLES", help="drawn of each case")
-    trials.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
+    trials = commands.add_parser("trials", help="Write estimates beside known information as CSV.")
+    trials.add_argument(
+        "--n", type=int, default=4096, metavar="SAMPLES", help="How many are drawn of each case."
+    )
+    trials.add_argument("--seeds", type=int, default=10, help="How many seeds, from 0 on.")
     trials.add_argument(
         "--case",
         action="append",
         dest="cases",
         metavar="CASE",
-        help="one of them, as often as needed; all if left out",
+        help="A case to try (default: all). It may be given several times.",
     )
     _add_out(trials)
     trials.set_defaults(command=_trials)
 
-    data = commands.add_parser("fetch", help="download the data of a task, once")
-    data.add_argument("task", help="one of " + ", ".join(SOURCES))
+    data = commands.add_parser("fetch", help="Download the data of a task once.")
+    data.add_argument("task", help=f"The task: {', '.join(SOURCES)}.")
     data.set_defaults(command=_fetch)
 
-    presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
-    presets.add_argument("name", nargs="?", help="the one to print")
+    presets = commands.add_parser("presets", help="List the presets, or print one as JSON.")
+    presets.add_argument("name", nargs="?", help="The preset to print.")
     presets.set_defaults(command=_presets)
     return parser
 
 
+def _version() -> str:
+    try:
+        return f"ibcore {version('ibcore')}"
+    except PackageNotFoundError:
+        return "ibcore, from a folder that is not installed"
+
+
 def _add_run_and_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN.npz", help="what the command `run` wrote")
+    parser.add_argument("run", metavar="RUN.npz", help="The file that `run` wrote.")
     _add_out(parser)
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="FILE.csv", help="written instead of standard output")
+    parser.add_argument(
+        "--out", metavar="FILE.csv", help="The file to write (default: standard output)."
+    )
 
 
 def _add_estimator(
@@ -193,48 +219,56 @@ def _add_estimator(
     On its ladder the estimator has no value of its parameter; `channels`: whether they are
     joined one way only.
     """
+    width = "The width of bins, or of Rényi's kernel."
+    if on_ladder:
+        width = "Bins by width, whatever this value, or the width of Rényi's kernel."
     group = parser.add_argument_group(
         "estimator",
-        "What is not said is the preset's; without one quantised networks are counted on their"
-        " own grid, and for others there are 30 bins, on [-1, 1] where the activation stays there,"
-        " else on the range of the run.",
+        "Options left out are those of the preset. Without a preset, quantised networks are"
+        " counted on their own grid; others have 30 bins, on [-1, 1] where the activation stays"
+        " there, else on the range of the run.",
     )
-    group.add_argument("--estimator", choices=ESTIMATORS, help="its family")
+    group.add_argument("--estimator", choices=ESTIMATORS, help="The family of the estimator.")
     group.add_argument(
         "--limits",
         nargs="+",
         metavar="LOW HIGH | range | layer | rank | grid",
-        help="of the bins: two numbers; the range of the run or of each layer; equal counts; the"
-        " levels of a quantised network",
+        help="The limits of the bins: two numbers, the range of the run or of each layer, bins of"
+        " equal counts (rank), or the levels of a quantised network (grid).",
     )
-    group.add_argument("--correction", choices=CORRECTIONS, help="of entropies by bins")
+    group.add_argument(
+        "--correction", choices=CORRECTIONS, help="The correction of entropies of bins."
+    )
     group.add_argument(
         "--null",
         type=int,
         metavar="SHUFFLES",
-        help="by bins: so many shuffles of the labels, whose mean I(T;Y) is taken away",
+        help="The number of label shuffles whose mean I(T;Y) is subtracted, with bins.",
     )
-    group.add_argument("--width", type=float, help="bins of a width; on a ladder, of any")
+    group.add_argument("--width", type=float, help=width)
     if not on_ladder:
-        group.add_argument("--n-bins", type=int, help="bins on the limits")
-        group.add_argument("--variance", type=float, help="of the noise: kde, sampling, gaussian")
-        group.add_argument("--alpha", type=float, help="order of the entropy: renyi")
-        group.add_argument("--k", type=int, metavar="NEIGHBOURS", help="how many: ksg")
-        group.add_argument("--bits", type=int, help="of the levels: quantised")
+        group.add_argument("--n-bins", type=int, help="The number of bins.")
+        group.add_argument(
+            "--variance", type=float, help="The noise variance (kde, sampling, gaussian)."
+        )
+        group.add_argument("--alpha", type=float, help="The order of the entropy (renyi).")
+        group.add_argument("--k", type=int, metavar="NEIGHBOURS", help="How many neighbours (ksg).")
+        group.add_argument("--bits", type=int, help="The bits of the levels (quantised).")
     group = parser.add_argument_group(
         "samples",
-        "What is auto, the default, follows from the size of the data: all samples where they are"
-        " at most 5,000, beyond that 2,000 of the test set, or of the training set where there is"
-        " no other.",
+        "With auto, the default, all samples are measured where there are at most 5,000, else 2,000"
+        " of the test set, or of the training set where there is no test set.",
     )
-    group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO, help="which of them")
-    group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="how many of them")
+    group.add_argument(
+        "--samples", choices=(AUTO, *SAMPLES), default=AUTO, help="The samples to measure."
+    )
+    group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="How many of them.")
     if channels:
         group.add_argument(
             "--channels",
             choices=CHANNELS,
             default=View.channels,
-            help="of images: together as one vector, or the mean over them one by one",
+            help="The channels of images: as one vector, or the mean over single channels.",
         )
     else:
         parser.set_defaults(channels=View.channels)

@@ -466,7 +466,7 @@ def train(
 
     `progress` is told where training stands. Once `should_stop()` is true the
     run comes back partial; with a `journal` the next call goes on from there
-    and ends with the same run, bit for bit on the CPU. Raises FieldError where
+    and ends with the same run, bit for bit on as many threads of the CPU. Raises FieldError where
     the network does not fit the task, ValueError for data or devices that are
     not there.
     """

@@ -1,5 +1,6 @@
 """The command line: what it writes, what it prints, and how it says no."""
 
+import argparse
 import errno
 import io
 import os
@@ -382,6 +383,36 @@ def test_remarks_are_of_the_epochs_that_a_command_looks_at(command, tmp_path, ca
     assert "beyond the limits" not in " ".join(remarks_of(capsys, *words))
     if command == "sizes":
         assert "at epoch 1 " in " ".join(remarks_of(capsys, *words, "--epoch", "1"))
+
+
+def parsers(parser):
+    """A parser and those of its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
+def test_every_option_has_a_sentence():
+    helps = [
+        (parser.prog, action.dest, action.help)
+        for parser in parsers(command_line._parser())
+        for action in parser._actions
+        if action.dest not in ("help", argparse.SUPPRESS) and action.option_strings
+    ]
+    assert len(helps) > 40
+    for name in helps:
+        assert re.fullmatch(r"[A-Z].*[.]", name[-1]), name
+
+
+@pytest.mark.parametrize("command", ["plane", "run", "trials"])
+def test_help_and_version_are_printed(command, capsys):
+    for words, begin in ((["--version"], "ibcore "), ([command, "--help"], "usage: ")):
+        with pytest.raises(SystemExit) as end:
+            main(*words)
+        assert end.value.code == 0
+        assert capsys.readouterr().out.startswith(begin)
 
 
 def test_presets_are_listed_and_printed(capsys):
