@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from charts import history_mean
-from ibcore import Run, verdict_map, violations
+from ibcore import Run, View, verdict_map
+from ibcore.checks import broken_laws
 from ibcore.comparison import compared
 from ibcore.events import gradient_events, loss_events, turning_events
 
@@ -46,9 +47,9 @@ def of_loss(identity: tuple, _run: Run) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def of_laws(identity: tuple, _plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
+def of_laws(identity: tuple, _run: Run, _view: View, _plane: pd.DataFrame) -> pd.DataFrame:
     """The laws of information that a plane breaks; `identity` names the table."""
-    return violations(_plane, h_x, h_y)
+    return broken_laws(_run, _view, _plane)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from describe import plain
-from ibcore.checks import KINDS
+from ibcore.checks import KINDS, worst
 from ibcore.sample_size import SETTLED
 
 RISE_X, RISE_Y, BEYOND_X, BEYOND_Y, SATURATED = KINDS
@@ -55,25 +55,13 @@ def badges(broken: pd.DataFrame, exact: str | None = None) -> str:
             layers = ", ".join(str(layer) for layer in rows["layer"])
             words.append(f":gray-badge[saturated: layer {layers}]")
         elif len(rows):
-            words.append(f":orange-badge[{plain(_worst(kind, rows))}]")
+            words.append(f":orange-badge[{plain(worst(kind, rows))}]")
     return " ".join(words)
 
 
 def spoken(signs: str) -> str:
     """What `badges` says, as it stands in a caption."""
     return "; ".join(re.findall(r"-badge\[((?:\\.|[^\]\\])*)\]", signs))
-
-
-def _worst(kind: str, rows: pd.DataFrame) -> str:
-    row = rows.loc[rows["bits"].idxmax()]
-    layer, bits, epoch = row["layer"], f"{row['bits']:.2f} bits", f"epoch {row['epoch']:,}"
-    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
-    if kind in (RISE_X, RISE_Y):
-        letter = "X" if kind == RISE_X else "Y"
-        told = f"layer {layer} tells {bits} more of {letter} than layer {layer - 1}"
-        return f"inequality broken: {told}, {epoch}{more}"
-    limit = "I(X;T) above H(X)" if kind == BEYOND_X else "I(T;Y) above H(Y)"
-    return f"{limit}: layer {layer} by {bits}, {epoch}{more}"
 
 
 def reasons(broken: pd.DataFrame, exact: str | None = None) -> list[str]:

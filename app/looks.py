@@ -105,9 +105,7 @@ def _made(
     if not final:
         return look
     verdicts = analysis.of_plane(key, _table)
-    soft = _run.dataset.p_y_given_x is not None
-    most = _run.dataset.i_xy if soft else settings.h_y
-    laws = analysis.of_laws(key, _table, settings.h_x, most)
+    laws = analysis.of_laws(key, _run, _view, _table)
     exact = exactness(_run, _estimator)
     return replace(
         look,

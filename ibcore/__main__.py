@@ -5,18 +5,18 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
 import pandas as pd
-from tqdm import tqdm
 
 from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
 from ibcore.gradients import DEFINITIONS
-from ibcore.plane import information_plane
+from ibcore.plane import check_any_sound
 from ibcore.presets import (
     PRESETS,
     changed,
@@ -26,143 +26,188 @@ from ibcore.presets import (
 )
 from ibcore.probes import PROBES, PROTOCOLS, GradientProbe, defined
 from ibcore.probes import from_dict as probe_from_dict
+from ibcore.remarks import few_replicates, remarks
+from ibcore.results import (
+    Write,
+    checked_file,
+    checked_folder,
+    csv,
+    show,
+    write_table,
+    write_together,
+)
 from ibcore.run import SAMPLES, Run
 from ibcore.store import Store
 from ibcore.tasks import SOURCES, fetch, load
+from ibcore.terminal import ENDS, Bar, Ended, end, handling, remark, say
 from ibcore.theory import TRUTHS, named_truths
-from ibcore.training import Progress
+from ibcore.training import resolve_device
 from ibcore.trials import CONTENDERS, plan, seeds
 from ibcore.verdicts import verdict_map
 from ibcore.view import AUTO, CHANNELS, View, read_subset, resolved
 
+SIGNAL = 128
+"""Added to the number of a signal in an exit status."""
+
+SIGPIPE = 13
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carry out the command line; errors of input are one line and exit status 2."""
-    options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
-        warnings.showwarning = _one_line
+    """Carry out the command line; its exit status.
+
+    Errors of input are one line and status 2. A signal that ends it is one line and its number
+    added to 128; output that nobody reads any more ends it silently, as SIGPIPE does.
+    """
+    with warnings.catch_warnings(), handling(ENDS, end):
+        warnings.showwarning = _show_warning
         try:
-            _check_out(getattr(options, "out", None), folder=options.command is _run)
-            return options.command(options)
+            return _carried_out(arguments)
+        except BrokenPipeError:
+            return SIGNAL + SIGPIPE
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
-            _one_line(" ".join(str(error).split()) or type(error).__name__)
+            remark(str(error) or type(error).__name__)
             return 2
         except KeyboardInterrupt:
-            _one_line("interrupted")
-            return 130
+            remark("interrupted")
+            return SIGNAL + signal.SIGINT
+        except Ended as ended:
+            remark(f"interrupted by {signal.Signals(ended.number).name}")
+            return SIGNAL + ended.number
 
 
-def _check_out(out: Path | None, *, folder: bool) -> None:
-    """Refuse a place that takes no file, or no `folder`, before any work is done."""
-    if out is None:
-        return
-    if folder:
-        there = next((place for place in (out, *out.parents) if place.exists()), out)
-        if not there.is_dir():
-            raise FieldError("out", str(out), "a folder, or a place where one can be made")
-        return
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise FieldError("out", str(out), "a file in a directory that can be written to")
+def _carried_out(arguments: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    finally:
+        # What --help and --version print.
+        show("")
+    if getattr(options, "out", None) is not None:
+        check = checked_folder if options.command is _run else checked_file
+        options.out = check(options.out)
+    return options.command(options)
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"ibcore: {message}\n")
+        self.exit(2, f"ibcore: {message}; see {self.prog} --help\n")
 
 
-def _one_line(message, *_args, **_kwargs) -> None:
-    print(f"ibcore: {message}", file=sys.stderr)
+def _show_warning(message, *_args, **_kwargs) -> None:
+    remark(message)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ibcore", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=_version(), help="Print the version of ibcore."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="train an experiment; writes run.npz, plane.csv and more")
-    run.add_argument("experiment", help="an experiment's .json file, or the name of a preset")
+    run = commands.add_parser(
+        "run", help="Train an experiment and write its run, its plane and its settings."
+    )
+    run.add_argument("experiment", help="The .json file of an experiment, or the name of a preset.")
     run.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
         dest="changes",
-        help="change a field of it, such as training.epochs=100; as often as needed",
+        help="Change a field, such as training.epochs=100. It may be given several times.",
     )
-    run.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the results")
+    run.add_argument("--out", required=True, metavar="DIR", help="The folder of the results.")
     run.add_argument(
-        "--device", default="auto", help="cpu, cuda or mps; auto, the default, takes the best"
+        "--device",
+        default="auto",
+        help="The device: cpu, cuda, mps, or auto, which takes the best (default).",
     )
     _add_estimator(run)
     run.set_defaults(command=_run)
 
-    plane = commands.add_parser("plane", help="the information plane of a run, as CSV")
+    plane = commands.add_parser("plane", help="Write the information plane of a run as CSV.")
     _add_run_and_out(plane)
     _add_estimator(plane)
     plane.set_defaults(command=_plane)
 
     verdicts = commands.add_parser(
-        "verdicts", help="whether each layer compresses, at every value of an estimator, as CSV"
+        "verdicts",
+        help="Write whether each layer compresses at every value of an estimator as CSV.",
     )
     _add_run_and_out(verdicts)
     _add_estimator(verdicts, on_ladder=True)
     verdicts.set_defaults(command=_verdicts)
 
-    sizes = commands.add_parser("sizes", help="information against the number of samples, as CSV")
+    sizes = commands.add_parser(
+        "sizes", help="Write information against the number of samples as CSV."
+    )
     _add_run_and_out(sizes)
-    sizes.add_argument("--epoch", type=int, help="a recorded one; the last if left out")
+    sizes.add_argument(
+        "--epoch", type=int, help="The recorded epoch to measure at (default: the last)."
+    )
     _add_estimator(sizes)
     sizes.set_defaults(command=_sizes)
 
     layers = commands.add_parser(
-        "layers", help="layers before and after training, channels joined both ways, as CSV"
+        "layers", help="Write the layers before and after training as CSV."
     )
     _add_run_and_out(layers)
     _add_estimator(layers, channels=False)
     layers.set_defaults(command=_layers)
 
-    probe = commands.add_parser("probe", help="gradients, steps or weights of a run, as CSV")
+    probe = commands.add_parser("probe", help="Write gradients, steps or weights of a run as CSV.")
     _add_run_and_out(probe)
-    probe.add_argument("family", choices=PROBES, help="what is asked of the run")
-    probe.add_argument("--protocol", choices=PROTOCOLS, help="where gradients are taken")
-    probe.add_argument("--n-batches", type=int, help="how many minibatches are drawn")
-    probe.add_argument("--batch-size", type=int, help="of the minibatches, where it may differ")
-    probe.add_argument("--definition", choices=DEFINITIONS, help="of a layer's signal and noise")
-    probe.add_argument("--virtual-rate", type=float, help="learning rate of the steps tried out")
+    probe.add_argument("family", choices=PROBES, help="What is measured.")
+    probe.add_argument("--protocol", choices=PROTOCOLS, help="Where gradients are taken.")
+    probe.add_argument("--n-batches", type=int, help="How many minibatches are drawn.")
+    probe.add_argument("--batch-size", type=int, help="The minibatches' size.")
+    probe.add_argument(
+        "--definition", choices=DEFINITIONS, help="How a layer's signal and noise are defined."
+    )
+    probe.add_argument("--virtual-rate", type=float, help="The learning rate of virtual steps.")
     probe.set_defaults(command=_probe)
 
-    trials = commands.add_parser("trials", help="estimators beside known information, as CSV")
-    trials.add_argument("--n", type=int, default=4096, metavar="SAMPLES", help="drawn of each case")
-    trials.add_argument("--seeds", type=int, default=10, help="how many, counted from 0")
+    trials = commands.add_parser("trials", help="Write estimates beside known information as CSV.")
+    trials.add_argument(
+        "--n", type=int, default=4096, metavar="SAMPLES", help="How many are drawn of each case."
+    )
+    trials.add_argument("--seeds", type=int, default=10, help="How many seeds, from 0 on.")
     trials.add_argument(
         "--case",
         action="append",
         dest="cases",
         metavar="CASE",
-        help="one of them, as often as needed; all if left out",
+        help="A case to try (default: all). It may be given several times.",
     )
     _add_out(trials)
     trials.set_defaults(command=_trials)
 
-    data = commands.add_parser("fetch", help="download the data of a task, once")
-    data.add_argument("task", help="one of " + ", ".join(SOURCES))
+    data = commands.add_parser("fetch", help="Download the data of a task once.")
+    data.add_argument("task", help=f"The task: {', '.join(SOURCES)}.")
     data.set_defaults(command=_fetch)
 
-    presets = commands.add_parser("presets", help="list the presets, or print one as JSON")
-    presets.add_argument("name", nargs="?", help="the one to print")
+    presets = commands.add_parser("presets", help="List the presets, or print one as JSON.")
+    presets.add_argument("name", nargs="?", help="The preset to print.")
     presets.set_defaults(command=_presets)
     return parser
 
 
+def _version() -> str:
+    try:
+        return f"ibcore {version('ibcore')}"
+    except PackageNotFoundError:
+        return "ibcore, from a folder that is not installed"
+
+
 def _add_run_and_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN.npz", help="what the command `run` wrote")
+    parser.add_argument("run", metavar="RUN.npz", help="The file that `run` wrote.")
     _add_out(parser)
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, metavar="FILE.csv", help="written instead of the terminal"
+        "--out", metavar="FILE.csv", help="The file to write (default: standard output)."
     )
 
 
@@ -174,48 +219,56 @@ def _add_estimator(
     On its ladder the estimator has no value of its parameter; `channels`: whether they are
     joined one way only.
     """
+    width = "The width of bins, or of Rényi's kernel."
+    if on_ladder:
+        width = "Bins by width, whatever this value, or the width of Rényi's kernel."
     group = parser.add_argument_group(
         "estimator",
-        "What is not said is the preset's; without one quantised networks are counted on their"
-        " own grid, and for others there are 30 bins, on [-1, 1] where the activation stays there,"
-        " else on the range of the run.",
+        "Options left out are those of the preset. Without a preset, quantised networks are"
+        " counted on their own grid; others have 30 bins, on [-1, 1] where the activation stays"
+        " there, else on the range of the run.",
     )
-    group.add_argument("--estimator", choices=ESTIMATORS, help="its family")
+    group.add_argument("--estimator", choices=ESTIMATORS, help="The family of the estimator.")
     group.add_argument(
         "--limits",
         nargs="+",
         metavar="LOW HIGH | range | layer | rank | grid",
-        help="of the bins: two numbers; the range of the run or of each layer; equal counts; the"
-        " levels of a quantised network",
+        help="The limits of the bins: two numbers, the range of the run or of each layer, bins of"
+        " equal counts (rank), or the levels of a quantised network (grid).",
     )
-    group.add_argument("--correction", choices=CORRECTIONS, help="of entropies by bins")
+    group.add_argument(
+        "--correction", choices=CORRECTIONS, help="The correction of entropies of bins."
+    )
     group.add_argument(
         "--null",
         type=int,
         metavar="SHUFFLES",
-        help="by bins: so many shuffles of the labels, whose mean I(T;Y) is taken away",
+        help="The number of label shuffles whose mean I(T;Y) is subtracted, with bins.",
     )
-    group.add_argument("--width", type=float, help="bins of a width; on a ladder, of any")
+    group.add_argument("--width", type=float, help=width)
     if not on_ladder:
-        group.add_argument("--n-bins", type=int, help="bins on the limits")
-        group.add_argument("--variance", type=float, help="of the noise: kde, sampling, gaussian")
-        group.add_argument("--alpha", type=float, help="order of the entropy: renyi")
-        group.add_argument("--k", type=int, metavar="NEIGHBOURS", help="how many: ksg")
-        group.add_argument("--bits", type=int, help="of the levels: quantised")
+        group.add_argument("--n-bins", type=int, help="The number of bins.")
+        group.add_argument(
+            "--variance", type=float, help="The noise variance (kde, sampling, gaussian)."
+        )
+        group.add_argument("--alpha", type=float, help="The order of the entropy (renyi).")
+        group.add_argument("--k", type=int, metavar="NEIGHBOURS", help="How many neighbours (ksg).")
+        group.add_argument("--bits", type=int, help="The bits of the levels (quantised).")
     group = parser.add_argument_group(
         "samples",
-        "What is auto, the default, follows from the size of the data: all samples where they are"
-        " at most 5,000, beyond that 2,000 of the test set, or of the training set where there is"
-        " no other.",
+        "With auto, the default, all samples are measured where there are at most 5,000, else 2,000"
+        " of the test set, or of the training set where there is no test set.",
     )
-    group.add_argument("--samples", choices=(AUTO, *SAMPLES), default=AUTO, help="which of them")
-    group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="how many of them")
+    group.add_argument(
+        "--samples", choices=(AUTO, *SAMPLES), default=AUTO, help="The samples to measure."
+    )
+    group.add_argument("--subset", default=AUTO, metavar="N|all|auto", help="How many of them.")
     if channels:
         group.add_argument(
             "--channels",
             choices=CHANNELS,
             default=View.channels,
-            help="of images: together as one vector, or the mean over them one by one",
+            help="The channels of images: as one vector, or the mean over single channels.",
         )
     else:
         parser.set_defaults(channels=View.channels)
@@ -260,35 +313,53 @@ def _run(options: argparse.Namespace) -> int:
     experiment, defaults = _experiment(options.experiment)
     experiment = changed(experiment, parsed_changes(options.changes))
     estimator = _estimator(options, [*defaults, *_defaults(experiment)])
+    resolve_device(options.device)
     _check_view(experiment, options)
-    options.out.mkdir(parents=True, exist_ok=True)
     _name_large_columns(experiment)
-    run = _train(experiment, options.device)
-    (options.out / "experiment.json").write_text(experiment.to_json() + "\n", encoding="utf-8")
-    run.save(options.out / "run.npz")
-    _write_plane(run, estimator, _view(options, run), options.out / "plane.csv")
+    run, status = _train(experiment, options.device)
+    view = _view(options, run)
+    json = (experiment.to_json() + "\n").encode()
+    files = {"experiment.json": lambda file: file.write(json), "run.npz": run.save}
+    try:
+        plane = _plane_table(run, estimator, view)
+        text = csv(plane)
+        files["plane.csv"] = lambda file: file.write(text)
+    finally:
+        # Also where the plane cannot be had: the training took longer.
+        _write_run(options.out, files)
     _name_divergence(run)
+    _remark(*remarks(run, estimator, view, plane), *few_replicates(run))
     if not run.complete:
-        print(
-            f"stopped at epoch {run.epochs[-1]}; the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
+        say(f"stopped at epoch {run.epochs[-1]}; the same command goes on from there")
+    return status
+
+
+def _remark(*lines: str) -> None:
+    for line in lines:
+        remark(line)
+
+
+def _write_run(folder: Path, files: dict[str, Write]) -> None:
+    """Write the files of a run; no plane of an earlier one stays beside them."""
+    write_together({folder / name: write for name, write in files.items()})
+    if "plane.csv" not in files:
+        (folder / "plane.csv").unlink(missing_ok=True)
+    say("wrote " + ", ".join(str(folder / name) for name in files))
 
 
 def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
     """The experiment of that name or file, and the estimator that comes with a preset."""
     if name in PRESETS:
         return PRESETS[name].experiment, [PRESETS[name].estimator]
-    path = Path(name)
-    if not path.is_file():
+    if not os.path.isfile(name):
         allowed = "a .json file or one of " + ", ".join(PRESETS)
         raise FieldError("experiment", name, allowed)
     try:
-        return Experiment.from_json(path.read_text(encoding="utf-8")), []
+        return Experiment.from_json(Path(name).read_text(encoding="utf-8")), []
     except UnicodeDecodeError:
         raise FieldError("experiment", name, "a .json file, which is text in UTF-8") from None
+    except OSError as error:
+        raise OSError(f"experiment: {name!r} cannot be read: {error.strerror}") from None
 
 
 def _check_view(experiment: Experiment, options: argparse.Namespace) -> None:
@@ -304,117 +375,162 @@ def _view(options: argparse.Namespace, run: Run) -> View:
 
 def _name_large_columns(experiment: Experiment) -> None:
     if experiment.task.path is not None and (notice := load(experiment.task).size_notice):
-        _one_line(notice)
+        remark(notice)
 
 
-def _train(experiment: Experiment, device: str) -> Run:
-    interrupts: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
-    try:
-        with tqdm(total=experiment.training.epochs, unit="epoch") as bar:
+def _train(experiment: Experiment, device: str) -> tuple[Run, int]:
+    """The run, partial where a signal ended it, and the exit status."""
+    ends: list[int] = []
+    with (
+        handling((signal.SIGINT, *ENDS), lambda number, _: ends.append(number)),
+        Bar("epoch") as bar,
+    ):
+        run = _store().train(
+            experiment,
+            progress=lambda p: bar.at(p.epoch, experiment.training.epochs),
+            should_stop=lambda: bool(ends),
+            device=device,
+        )
+    return run, 0 if run.complete else SIGNAL + ends[0]
 
-            def progress(p: Progress) -> None:
-                bar.update(p.epoch - bar.n)
 
-            return Store().train(
-                experiment,
-                progress=progress,
-                should_stop=lambda: bool(interrupts),
-                device=device,
-            )
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def _store() -> Store:
+    return Store(notice=remark)
 
 
 def _name_divergence(run: Run) -> None:
     for replicate, epoch in enumerate(run.diverged):
         if epoch >= 0:
-            print(f"replicate {replicate} diverged at epoch {epoch}", file=sys.stderr)
+            say(f"replicate {replicate} diverged at epoch {epoch}")
+
+
+def _loaded(name: str) -> Run:
+    """The run in that file."""
+    if os.path.exists(name) and not os.path.isfile(name):
+        raise ValueError(f"run file: {name!r} is not a regular file")
+    try:
+        open(name, "rb").close()
+    except FileNotFoundError:
+        raise ValueError(f"run file: {name!r} does not exist") from None
+    except OSError as error:
+        raise OSError(f"run file: {name!r} cannot be read: {error.strerror}") from None
+    return Run.load(name)
+
+
+def _curves(
+    run: Run,
+    estimator: Estimator,
+    values: Sequence[float],
+    view: View,
+    progress: Callable[[int, int], None],
+    only: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """`Store.curves`; ValueError where there is nothing to estimate."""
+    check_any_sound(run)
+    return _store().curves(run, estimator, values, view=view, only=only, progress=progress)
 
 
 def _plane(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    _write_plane(run, estimator, _view(options, run), options.out or sys.stdout)
+    view = _view(options, run)
+    table = _plane_table(run, estimator, view)
+    _write(table, options.out)
+    _remark(*remarks(run, estimator, view, table), *few_replicates(run))
     return 0
 
 
-def _write_plane(run: Run, estimator: Estimator, view: View, out) -> None:
-    information_plane(run, estimator, **vars(view)).to_csv(out, index=False)
+def _plane_table(run: Run, estimator: Estimator, view: View) -> pd.DataFrame:
+    """`information_plane`, kept in the cache."""
+    parameter = estimator.parameter
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(run.epochs))
+        table = _curves(run, estimator, [getattr(estimator, parameter)], view, bar.at)
+    return table.drop(columns=parameter)
+
+
+def _write(table: pd.DataFrame, out: Path | None) -> None:
+    write_table(table, out)
+    if out is not None:
+        say(f"wrote {out}")
 
 
 def _verdicts(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    values, view = estimator.default_ladder, _view(options, run)
-    with tqdm(total=len(run.epochs), unit="checkpoint") as bar:
-        table = Store().curves(
-            run,
-            estimator,
-            values,
-            view=view,
-            progress=lambda done, _: bar.update(done - bar.n),
-        )
-    verdict_map(table, estimator.parameter).to_csv(options.out or sys.stdout, index=False)
+    view = _view(options, run)
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(run.epochs))
+        table = _curves(run, estimator, estimator.default_ladder, view, bar.at)
+    _write(verdict_map(table, estimator.parameter), options.out)
+    _remark(*remarks(run, estimator, view, table), *few_replicates(run))
     return 0
 
 
 def _sizes(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     epochs = run.epochs.tolist()
     epoch = epochs[-1] if options.epoch is None else options.epoch
     if epoch not in epochs:
         raise FieldError("epoch", epoch, "a recorded one: " + ", ".join(map(str, epochs)))
-    k = epochs.index(epoch)
-    table = Store().sample_sizes(run, k, estimator, view=_view(options, run))
-    table.to_csv(options.out or sys.stdout, index=False)
+    k, view = epochs.index(epoch), _view(options, run)
+    with Bar("size") as bar:
+        table = _store().sample_sizes(run, k, estimator, view=view, progress=bar.at)
+    _write(table, options.out)
+    most = table[(table["n"] == table["n"].max()) & (table["draw"] == 0)]
+    _remark(*remarks(run, estimator, view, most, only=[k]))
     return 0
 
 
 def _layers(options: argparse.Namespace) -> int:
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
-    values, ends = [getattr(estimator, estimator.parameter)], [0, len(run.epochs) - 1]
+    values, ends = [getattr(estimator, estimator.parameter)], sorted({0, len(run.epochs) - 1})
     views = by_channels(run, _view(options, run))
-    tables = []
-    with tqdm(total=2 * len(views), unit="checkpoint") as bar:
+    tables, doubts = [], {}
+    with Bar("checkpoint") as bar:
+        bar.at(0, len(ends) * len(views))
         for name, view in views.items():
-            table = Store().curves(
-                run, estimator, values, view=view, only=ends, progress=lambda *_: bar.update()
+            before = len(ends) * len(tables)
+            table = _curves(
+                run,
+                estimator,
+                values,
+                view,
+                lambda done, _, before=before: bar.at(before + done, len(ends) * len(views)),
+                only=ends,
             )
             moments = compared(table, int(run.epochs[0]), int(run.epochs[-1]))
             tables.append(moments.assign(channels=name))
-    pd.concat(tables).to_csv(options.out or sys.stdout, index=False)
+            doubts |= dict.fromkeys(remarks(run, estimator, view, table, only=ends))
+    _write(pd.concat(tables, ignore_index=True), options.out)
+    _remark(*doubts)
     return 0
 
 
 def _probe(options: argparse.Namespace) -> int:
     """A gradient table carries the signal and noise of its definition beside m, s and ||W||."""
-    run = Run.load(options.run)
+    run = _loaded(options.run)
     names = ("protocol", "n_batches", "batch_size", "virtual_rate")
     given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
-    table = Store().probed(run, probe_from_dict({"family": options.family} | given))
+    probe = probe_from_dict({"family": options.family} | given)
+    if options.family != GradientProbe.family and options.definition is not None:
+        raise FieldError("definition", options.definition, "it with gradients only")
+    with Bar("checkpoint") as bar:
+        table = _store().probed(run, probe, progress=bar.at)
     if options.family == GradientProbe.family:
         named = defined(table, options.definition or "layer")
         table = table.merge(named, on=["epoch", "layer", "replicate"], validate="one_to_one")
-    elif options.definition is not None:
-        raise FieldError("definition", options.definition, "it with gradients only")
-    table.to_csv(options.out or sys.stdout, index=False)
+    _write(table, options.out)
     return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    with tqdm(unit="B", unit_scale=True) as bar:
-
-        def progress(file: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.set_description(file, refresh=False)
-            bar.update(done - bar.n)
-
-        fetch(options.task, progress=progress)
-    print(SOURCES[options.task].folder)
+    with Bar("B", unit_scale=True) as bar:
+        fetch(options.task, progress=lambda file, done, total: bar.at(done, total, file))
+    show(f"{SOURCES[options.task].folder}\n")
     return 0
 
 
@@ -422,20 +538,20 @@ def _trials(options: argparse.Namespace) -> int:
     """Every estimator of `CONTENDERS` on the cases named, or on all."""
     truths = named_truths(options.cases or list(TRUTHS))
     questions = plan(truths, CONTENDERS, options.n, seeds(options.seeds))
-    with tqdm(total=len(questions), unit="answer") as bar:
-        table = Store().tried(questions, progress=lambda *_: bar.update())
-    table.to_csv(options.out or sys.stdout, index=False)
+    with Bar("answer") as bar:
+        table = _store().tried(questions, progress=bar.at)
+    _write(table, options.out)
     return 0
 
 
 def _presets(options: argparse.Namespace) -> int:
     if options.name is None:
-        for preset in PRESETS.values():
-            print(f"{preset.name:16} {preset.title}. {preset.source}")
+        lines = (f"{p.name:16} {p.title}. {p.source}\n" for p in PRESETS.values())
+        show("".join(lines))
         return 0
     if options.name not in PRESETS:
         raise FieldError("preset", options.name, "one of " + ", ".join(PRESETS))
-    print(PRESETS[options.name].experiment.to_json())
+    show(PRESETS[options.name].experiment.to_json() + "\n")
     return 0
 
 

@@ -7,16 +7,95 @@ every layer, measures other variables than T_1 .. T_L, which form no chain: it m
 break all of these, and then the number is a property of the estimator.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
 
+from ibcore.estimators import Estimator, label_entropy
+from ibcore.plane import fixed_limits, outside_limits
+from ibcore.run import Run
 from ibcore.tables import by_layer
+from ibcore.view import View
 
 TOLERANCE = 0.05
 """Bits by which the mean over replicates must break a law to be named."""
 
 KINDS = ("i_xt rises", "i_ty rises", "i_xt beyond H(X)", "i_ty beyond H(Y)", "saturated")
 COLUMNS = ("kind", "layer", "epoch", "bits", "share")
+
+NOTEWORTHY = 0.01
+"""The part of a layer's activations beyond fixed limits that is worth a warning."""
+
+IMAGES = 16
+"""So many images tell what lies beyond limits: each has thousands of activations."""
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Where fixed limits cut off more than 1 % of the activations of a layer.
+
+    `layers` are all of these; `share` is the largest part, that of `layer` at `epoch`.
+    `images` is how many were looked at, None where all samples were.
+    """
+
+    layers: tuple[int, ...]
+    layer: int
+    epoch: int
+    share: float
+    images: int | None = None
+
+    def __str__(self) -> str:
+        others = [str(layer) for layer in self.layers if layer != self.layer]
+        more = f" (more than 1% also in layer {', '.join(others)})" if others else ""
+        seen = "" if self.images is None else f" of {self.images} images"
+        return (
+            f"{self.share:.0%} of the activations{seen} in layer {self.layer} lie beyond the limits"
+            f" of the bins at epoch {self.epoch:,} and share the outer bins{more}"
+        )
+
+
+def beyond_limits(
+    run: Run,
+    estimator: Estimator,
+    view: View,
+    *,
+    only: Iterable[int] | None = None,
+    outside: Callable[..., np.ndarray] = outside_limits,
+) -> Beyond | None:
+    """What fixed limits cut off, at any layer and checkpoint; None where that is not noteworthy.
+
+    `only` are the checkpoints looked at, all of them by default; of images 16 are. `outside`
+    may be an `ibcore.plane.outside_limits` that remembers.
+    """
+    if fixed_limits(estimator) is None:
+        return None
+    images = min(view.subset or IMAGES, IMAGES) if run.experiment.network.filters else None
+    if images is not None:
+        view = replace(view, subset=images)
+    looked = list(range(len(run.epochs)) if only is None else only)
+    shares = np.stack([outside(run, estimator, k, view=view) for k in looked])
+    worst = shares.max(axis=0)
+    if worst.max() <= NOTEWORTHY:
+        return None
+    layer = int(worst.argmax())
+    return Beyond(
+        layers=tuple((np.flatnonzero(worst > NOTEWORTHY) + 1).tolist()),
+        layer=layer + 1,
+        epoch=int(run.epochs[looked[shares[:, layer].argmax()]]),
+        share=float(worst[layer]),
+        images=images,
+    )
+
+
+def broken_laws(run: Run, view: View, plane: pd.DataFrame) -> pd.DataFrame:
+    """`violations` of a plane of the run, with H(X) and the most that Y allows of its samples."""
+    dataset, index = run.dataset, run.sample_index(*view.selection)
+    rows = slice(None) if index is None else np.atleast_2d(index)[0]
+    soft = dataset.p_y_given_x is not None
+    h_y = dataset.i_xy if soft else float(np.mean(label_entropy(run.labels(*view.selection))))
+    return violations(plane, label_entropy(dataset.x_ids[rows]), h_y)
 
 
 def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
@@ -39,6 +118,19 @@ def violations(plane: pd.DataFrame, h_x: float, h_y: float) -> pd.DataFrame:
         *({**row, "bits": np.nan} for row in _rows(KINDS[4], layers, epochs, often)),
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def worst(kind: str, rows: pd.DataFrame) -> str:
+    """The worst of the rows of `violations` of one kind, other than "saturated", in words."""
+    row = rows.loc[rows["bits"].idxmax()]
+    layer, bits, epoch = row["layer"], f"{row['bits']:.2f} bits", f"epoch {row['epoch']:,}"
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if kind in KINDS[:2]:
+        letter = "X" if kind == KINDS[0] else "Y"
+        told = f"layer {layer} tells {bits} more of {letter} than layer {layer - 1}"
+        return f"inequality broken: {told}, {epoch}{more}"
+    limit = "I(X;T) above H(X)" if kind == KINDS[2] else "I(T;Y) above H(Y)"
+    return f"{limit}: layer {layer} by {bits}, {epoch}{more}"
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

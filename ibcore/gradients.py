@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ibcore.experiment import FieldError
 from ibcore.networks import Ensemble, example_losses, logits
+from ibcore.reprs import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,8 @@ class GradientStats:
     mean_norm: np.ndarray
     std_norm: np.ndarray
     weight_norm: np.ndarray
+
+    __repr__ = brief
 
 
 def gradient_stats(g: np.ndarray, w: np.ndarray) -> GradientStats:

@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ibcore.experiment import GRIDS, OUTPUT_GRID, FieldError, Network
+from ibcore.reprs import brief
 from ibcore.stack import Conv, Dense, Pool
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -71,6 +72,8 @@ class Ensemble:
     filters: tuple[Conv | Pool, ...] = ()
     image: tuple[int, int, int] | None = None
     drops: tuple[float, ...] = ()
+
+    __repr__ = brief
 
     @property
     def parameters(self) -> list[Tensor]:

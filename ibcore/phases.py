@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ibcore.experiment import FieldError
+from ibcore.reprs import brief
 
 OUTCOMES = ("crossed", "drift-dominated throughout", "never drift-dominated", "undefined")
 VERDICTS = ("compresses", "none", "too few replicates")
@@ -59,6 +60,8 @@ class Crossing:
     epoch_lower: float | None
     epoch_upper: float | None
     replicates: tuple[str, ...]
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ibcore.estimators import ESTIMATORS, Estimator, Information, Quantised
 from ibcore.experiment import OUTPUT_GRID, FieldError
+from ibcore.reprs import brief
 from ibcore.run import Piece, Run, not_finite
 from ibcore.view import View
 
@@ -78,7 +79,7 @@ def information_curves(
     values = estimator.default_ladder if values is None else values
     if not len(values):
         raise FieldError("values", values, "at least one value")
-    _check_any_sound(run)
+    check_any_sound(run)
     per_layer = with_measured_limits(run, estimator, view=view)
     tables = []
     for k in range(len(run.epochs)):
@@ -88,7 +89,8 @@ def information_curves(
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
-def _check_any_sound(run: Run) -> None:
+def check_any_sound(run: Run) -> None:
+    """Raises ValueError where every replicate had diverged from the start."""
     if not run.sound(0).any():
         raise ValueError(f"run: every replicate had diverged by epoch {run.epochs[0]}")
 
@@ -159,7 +161,7 @@ def activation_range(run: Run, *, view: View = View()) -> np.ndarray:
 
     Raises ValueError where every replicate had diverged from the start.
     """
-    _check_any_sound(run)
+    check_any_sound(run)
     ranges = np.tile([np.inf, -np.inf], (run.n_layers, 1))
     for k in range(len(run.epochs)):
         for layer, least, greatest in map(_extremes, sound_pieces(run, k, view=view)):
@@ -172,19 +174,41 @@ def _extremes(piece: Piece) -> tuple[int, float, float]:
     return piece.layer, piece.t.min(initial=np.inf), piece.t.max(initial=-np.inf)
 
 
+def fixed_limits(estimator: Estimator) -> tuple[float, float] | None:
+    """The limits of the bins or levels where they are numbers; None where there are no such."""
+    limits = getattr(estimator, "limits", None)
+    return limits if isinstance(limits, tuple) and estimator.parameter != "width" else None
+
+
+def _hold_all(limits: tuple[float, float], run: Run) -> bool:
+    """Whether no activation can lie beyond these limits; those of the output never lie beyond 0, 1.
+
+    So that nothing has to be computed for the commonest of them, tanh on [-1, 1].
+    """
+    hidden = run.experiment.network.limits
+    if hidden is None:
+        return False
+    return limits[0] <= min(hidden[0], OUTPUT_GRID[0]) and limits[1] >= max(
+        hidden[1], OUTPUT_GRID[1]
+    )
+
+
 def outside_limits(run: Run, estimator: Estimator, k: int, *, view: View = View()) -> np.ndarray:
     """Which part of every layer's activations (L,) lies beyond fixed limits at checkpoint k.
 
     These share the outer bins, so that a layer that grows seems to lose
     information. Zeros for estimators without fixed limits.
     """
-    limits = getattr(estimator, "limits", None)
-    if isinstance(limits, str) or limits is None or estimator.parameter != "n_bins":
+    limits = fixed_limits(estimator)
+    if limits is None or _hold_all(limits, run):
         return np.zeros(run.n_layers)
     low, high = limits
 
     def counted(piece: Piece) -> tuple[int, int, int]:
-        return piece.layer, np.count_nonzero((piece.t < low) | (piece.t > high)), piece.t.size
+        # Limits may be larger than activations can be.
+        with np.errstate(over="ignore"):
+            outside = (piece.t < low) | (piece.t > high)
+        return piece.layer, np.count_nonzero(outside), outside.size
 
     beyond, counts = np.zeros(run.n_layers), np.zeros(run.n_layers)
     for layer, n, n_all in map(counted, sound_pieces(run, k, view=view)):
@@ -209,6 +233,8 @@ class Observed:
     inputs: np.ndarray
     y: np.ndarray
     own_labels: bool
+
+    __repr__ = brief
 
     def ladders(
         self, per_layer: Sequence[Estimator], values: Sequence[float], subsamples: Sequence[Rows]

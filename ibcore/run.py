@@ -29,6 +29,7 @@ from ibcore.networks import (
     layers,
     weight_shapes,
 )
+from ibcore.reprs import brief
 from ibcore.run_file import ALONG, MEASURES, read_run, sound_at, weighted_layers, write_run
 from ibcore.tasks import Dataset, load, replicate_splits, stratified
 from ibcore.training import (
@@ -63,6 +64,8 @@ class Piece:
     members: np.ndarray
     t: np.ndarray
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -91,6 +94,25 @@ class Run:
     diverged: np.ndarray
     along_mean: np.ndarray | None = None
     along_std: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """What was trained on what, how far it is, and how well it ended: three lines."""
+        network, sound = self.experiment.network, self.sound(-1)
+        on = f"Run: {self.experiment.task.name}, {network.layers} {network.activation}"
+        last = f"epoch {self.epochs[-1]:,} of {self.experiment.training.epochs:,}"
+        state = "complete" if self.complete else "partial"
+        far = f"{len(self.epochs)} checkpoints to {last}, {state}; replicates: {self.n_replicates}"
+        lost = "" if sound.all() else f", diverged: {np.count_nonzero(~sound)}"
+        return "\n".join([on, far + lost, *self._accuracies(sound)])
+
+    def _accuracies(self, sound: np.ndarray) -> list[str]:
+        kinds = {"training": self.train_accuracy, "test": self.test_accuracy}
+        means = [
+            f"{a[-1][sound].mean():.3f} ({kind})"
+            for kind, a in kinds.items()
+            if a is not None and sound.any()
+        ]
+        return [f"accuracy at the end {', '.join(means)}"] if means else []
 
     @classmethod
     def from_checkpoints(
@@ -446,7 +468,7 @@ def train(
 
     `progress` is told where training stands. Once `should_stop()` is true the
     run comes back partial; with a `journal` the next call goes on from there
-    and ends with the same run, bit for bit on the CPU. Raises FieldError where
+    and ends with the same run, bit for bit on as many threads of the CPU. Raises FieldError where
     the network does not fit the task, ValueError for data or devices that are
     not there.
     """

@@ -4,7 +4,9 @@ The position in training is a single number, the optimiser steps taken, and the
 order of the examples in epoch e follows from (seed, e) alone, the units that dropout
 leaves out in a step of it from (seed, e, step). Together with the
 parameters and the optimiser's moments that number is the whole state, so that an
-interrupted training continues to the bit.
+interrupted training continues to the bit on as many threads of the CPU. A replicate is the
+same beside any number of others up to rounding: alone or one of ten, its weights were up to
+6e-8 apart after 40 steps of Adam or momentum, and equal with plain SGD and Adadelta.
 """
 
 import copy
@@ -31,6 +33,7 @@ from ibcore.networks import (
     units,
     weight_shapes,
 )
+from ibcore.reprs import brief
 from ibcore.tasks import Dataset, check_split, epoch_order, replicate_splits
 
 _GATHER_BYTES = 64_000_000
@@ -68,6 +71,8 @@ class Checkpoint:
     diverged: np.ndarray
     along_mean: np.ndarray | None = None
     along_std: np.ndarray | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,11 @@ def few_threads(trainer: "Trainer") -> Iterator[None]:
 
     The number of threads is PyTorch's own, for the whole process; it is set back
     at the end. This is for one training at a time in a process: of several at once
-    the last to end may set back the number that another had set. It has no
-    influence on the result.
+    the last to end may set back the number that another had set.
+
+    Sums in single precision are rounded in another order on another number of threads: one
+    thread and two gave weights up to 9e-8 apart after 40 steps, with convolutions and with
+    full batches, and the same weights with minibatches of dense networks.
     """
     before = torch.get_num_threads()
     if trainer.device.type == "cpu" and trainer.work_per_step < _WORTH_SHARING:

@@ -8,9 +8,9 @@ import streamlit as st
 import sidebar
 from charts import PlaneSettings
 from describe import layer_names, plain
-from ibcore import Binning, Run, View
+from ibcore import Run, View, checks
 from ibcore.estimators import Estimator, label_entropy
-from ibcore.plane import outside_limits
+from ibcore.plane import fixed_limits, outside_limits
 from placed import placed
 from runs import Shown
 
@@ -42,10 +42,6 @@ def scales(run: Run, estimator: Estimator, view: View, width: int) -> PlaneSetti
     )
 
 
-SEEN_BEYOND = 200
-"""So many images tell whether limits cut activations off: the page waits for the answer."""
-
-
 @placed
 def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "") -> str:
     """Say so where fixed limits cut activations off: it looks like compression.
@@ -53,25 +49,31 @@ def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "
     `which` run is meant, where there are two. The same for a caption, empty where
     there is nothing to say.
     """
-    limits = getattr(estimator, "limits", None)
-    if not isinstance(limits, tuple):
+    limits = fixed_limits(estimator)
+    if limits is None:
         return ""
-    few = f" of {SEEN_BEYOND} images" if shown.run.experiment.network.filters else ""
-    view = replace(view, subset=SEEN_BEYOND) if few else view
-    share = _outside(shown.run.content_key, limits, repr(view), shown.run, view)
-    if share.max() <= 0.01:
+    found = _beyond((shown.run.content_key, limits, repr(view)), shown.run, estimator, view)
+    if found is None:
         return ""
-    fact = (
-        f"{share.max():.0%} of the activations{few} in layer {share.argmax() + 1} lie beyond the"
-        " limits of the bins at the last epoch and share the outer bins"
-    )
     st.warning(
-        f"{plain(which)}{fact}: a fall of I(X;T) may be the limits' doing. Compare **range of the"
-        " run**."
+        f"{plain(which)}{plain(found)}: a fall of I(X;T) may be the limits' doing. Compare"
+        " **range of the run**."
     )
-    return f"; {fact}"
+    return f"; {found}"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _outside(content: str, limits: tuple, view: str, _run: Run, _view: View) -> np.ndarray:
-    return outside_limits(_run, Binning(limits=limits), len(_run.epochs) - 1, view=_view)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _beyond(name: tuple, _run: Run, _estimator: Estimator, _view: View) -> checks.Beyond | None:
+    return checks.beyond_limits(_run, _estimator, _view, outside=_outside)
+
+
+def _outside(run: Run, estimator: Estimator, k: int, *, view: View) -> np.ndarray:
+    # The experiment splits the samples.
+    checkpoint = run.checkpoint_keys[k], run.experiment.key
+    return _outside_at((*checkpoint, fixed_limits(estimator), repr(view)), run, estimator, k, view)
+
+
+# By checkpoint: a run in training has one more at every look.
+@st.cache_resource(max_entries=8192, show_spinner=False)
+def _outside_at(name: tuple, _run: Run, _estimator: Estimator, _k: int, _view: View) -> np.ndarray:
+    return outside_limits(_run, _estimator, _k, view=_view)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ibcore.estimators._bias import miller_madow, occupied_cells, shuffled
 from ibcore.estimators._compiled_counts import bin_sums, distinct, joint_counts
-from ibcore.estimators._rows import odd_multipliers, row_blocks, weighted_sums
+from ibcore.estimators._rows import float_keys, odd_multipliers, row_blocks, weighted_sums
 from ibcore.estimators.information import (
     LARGEST,
     Information,
@@ -49,7 +49,8 @@ MAX_SHUFFLES = 1000
 _MAX_BINS = 65_536
 _MAX_SEED = 2**32 - 1
 _KEY_BITS = 59
-_LARGEST_CELL = 2.0**62
+_LARGEST_CELL = 2.0**61
+_LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -293,18 +294,28 @@ def bin_keys(t: np.ndarray, n_bins: int, lo: float, hi: float) -> np.ndarray:
 
 
 def width_keys(t: np.ndarray, width: float) -> np.ndarray:
-    """As `bin_keys`, for bins floor(t / width) without end."""
-    lowest, highest = _width_cells(np.stack([t.min(axis=0), t.max(axis=0)]), width)
-    sizes = [int(size) for size in highest - lowest + 1]
-    blocks = (_width_cells(t[rows], width) - lowest for rows in row_blocks(t))
+    """As `bin_keys`, for bins floor(t / width) without end.
+
+    Raises FieldError where that is no finite number.
+    """
+    ends = _width_cells(np.stack([t.min(axis=0), t.max(axis=0)]), width)
+    if not np.isfinite(ends).all():
+        least = 2 * float(np.abs(t).max()) / _LARGEST_FLOAT
+        raise FieldError("width", width, f"at least {least:.1g}, for activations of this size")
+    if np.abs(ends).max() > _LARGEST_CELL:
+        # Too many bins for whole numbers of 64 bits.
+        return np.concatenate([float_keys(_width_cells(t[rows], width)) for rows in row_blocks(t)])
+    lowest, highest = ends.astype(np.int64)
+    sizes = [int(high) - int(low) + 1 for low, high in zip(lowest, highest, strict=True)]
+    blocks = (_width_cells(t[rows], width).astype(np.int64) - lowest for rows in row_blocks(t))
     return np.concatenate([_keys(cells.astype(np.uint64), sizes) for cells in blocks])
 
 
 def _width_cells(t: np.ndarray, width: float) -> np.ndarray:
+    """floor(t / width) as floats, which are whole numbers of any size."""
     with np.errstate(over="ignore"):
         scaled = np.divide(t, width, dtype=np.float64)
-    np.floor(scaled, out=scaled)
-    return np.clip(scaled, -_LARGEST_CELL, _LARGEST_CELL, out=scaled).astype(np.int64)
+    return np.floor(scaled, out=scaled)
 
 
 def _keys(cells: np.ndarray, sizes: list[int]) -> np.ndarray:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from ibcore.reprs import brief
+
 LARGEST = 1e100
 """Activations beyond this size are refused: their squares would overflow."""
 
@@ -37,6 +39,8 @@ class Information:
     i_ty_se: float | np.ndarray | None = None
     saturated: bool | np.ndarray = False
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -48,6 +52,8 @@ class Sample:
     t: np.ndarray
     y: np.ndarray
     x: np.ndarray | None = None
+
+    __repr__ = brief
 
     @property
     def soft(self) -> bool:

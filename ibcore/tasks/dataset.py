@@ -60,6 +60,13 @@ class Dataset:
         self._check_split()
         self._check_classes()
 
+    def __repr__(self) -> str:
+        shape, soft = self.x.shape[1:], "" if self.p_y_given_x is None else ", soft labels"
+        return (
+            f"Dataset: {len(self.x):,} samples of shape {shape}, {self.n_classes} classes{soft},"
+            f" H(Y) = {self.h_y:.3f} bits\n{len(self.train):,} to train, {len(self.test):,} to test"
+        )
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 

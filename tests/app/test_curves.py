@@ -1,5 +1,6 @@
 """Tables of the run on the screen: what is known, what is computed at once, what is asked for."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,6 +35,16 @@ def expected(estimator, *epochs):
     return table[table["epoch"].isin(epochs)].reset_index(drop=True)
 
 
+def assert_estimates(table, expected):
+    """Equal up to the rounding of what estimates are differences of.
+
+    These are entropies of up to log2 N bits from kernels in single precision, whose last bits
+    depend on what else is computed with them: a ladder squares the kernels of one variance.
+    """
+    rounding = np.finfo(np.float32).eps * np.log2(VIEW.subset)
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-6, atol=rounding)
+
+
 @pytest.mark.parametrize("estimator", [KDE(0.1), Binning(10, "range")])
 def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
     first = curves.at_epochs(shown(), estimator, VIEW, (0, 4, 77))
@@ -46,7 +57,7 @@ def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
     assert (found.whole, found.job) == (True, None)
     for table in [found.table] + [first.table] * first.whole:
         table = table.reset_index(drop=True)
-        pd.testing.assert_frame_equal(table, expected(estimator, 0, 4), rtol=1e-6)
+        assert_estimates(table, expected(estimator, 0, 4))
     assert list(asked) == [key]
     curves.at_epochs(shown(), estimator, View("test", 50), (0, 4))
     curves.at_epochs(shown(), estimator, VIEW, (0, 1))
@@ -55,7 +66,7 @@ def test_some_epochs_are_asked_for_and_then_known(estimator, asked):
 
 def test_at_a_run_in_training_the_epochs_that_are_there_are_estimated(asked):
     found = curves.at_epochs(shown("live"), KDE(0.1), VIEW, (4, 100))
-    pd.testing.assert_frame_equal(found.table, expected(KDE(0.1), 4), rtol=1e-6)
+    assert_estimates(found.table, expected(KDE(0.1), 4))
     assert found.whole
     assert asked == {}
 
@@ -72,7 +83,7 @@ def test_the_value_on_the_slider_is_there_before_the_ladder(asked):
     found = curves.plane(shown(), estimator, VIEW)
     assert found.whole
     table = found.table.reset_index(drop=True)
-    pd.testing.assert_frame_equal(table, expected(estimator, 0, 1, 2, 4), rtol=1e-6)
+    assert_estimates(table, expected(estimator, 0, 1, 2, 4))
     assert len(asked) == 1, "the ladder is the same work wherever one stands on it"
 
 

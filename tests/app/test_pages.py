@@ -359,7 +359,8 @@ def test_settings_outlive_a_change_of_page():
 
 def test_activations_beyond_fixed_limits_are_named():
     at = opened(preset="saxe-relu", limits="fixed")
-    assert "lie beyond the limits" in texts(at.warning)
+    assert "lie beyond the limits of the bins at epoch 1,620 " in texts(at.warning)
+    assert "lie beyond" not in texts(opened(preset="saxe-relu", limits="width").warning)
     assert "lie beyond" not in texts(opened(preset="saxe-tanh").warning)
 
 

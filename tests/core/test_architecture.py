@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ORDER = (
+    "reprs",
     "stack",
     "experiment",
     "tasks",
@@ -37,6 +38,9 @@ ORDER = (
     "cache",
     "store",
     "worker",
+    "results",
+    "terminal",
+    "remarks",
     "__main__",
 )
 

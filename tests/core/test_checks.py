@@ -2,11 +2,19 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ibcore.checks import violations
+from ibcore import plane as plane_module
+from ibcore.checks import beyond_limits, broken_laws, violations
+from ibcore.estimators import KDE, Binning, Quantised, label_entropy
+from ibcore.experiment import Network, Task
+from ibcore.plane import information_plane, outside_limits
+from ibcore.view import View
+
+from .test_run import tiny, trained
 
 
 def plane(i_xt, i_ty, saturated=None, replicates=3):
@@ -57,6 +65,53 @@ def test_a_replicate_that_ended_early_breaks_nothing():
     assert violations(lost, 12, 1).empty
     only_first = table[(table["epoch"] < 1)]
     assert violations(only_first, 12, 1).empty
+
+
+def test_limits_are_looked_at_wherever_there_are_any():
+    run = trained(tiny(network=Network("5-3", "relu")))
+    limits = (-1.0, 1e-3)
+    for estimator in (Binning(7, limits), Quantised(3, limits)):
+        found = beyond_limits(run, estimator, View())
+        shares = np.stack([outside_limits(run, estimator, k) for k in range(len(run.epochs))])
+        assert found.share == shares.max()
+        k = run.epochs.tolist().index(found.epoch)
+        assert shares[k, found.layer - 1] == shares.max()
+        assert found.layers == tuple(np.flatnonzero(shares.max(axis=0) > 0.01) + 1)
+        assert str(found).startswith(f"{found.share:.0%} of the activations in layer {found.layer}")
+    for estimator in (Binning(7, "range"), Binning(width=0.1, limits=limits), KDE(), Quantised()):
+        assert beyond_limits(run, estimator, View()) is None
+
+
+def test_what_the_activation_bounds_is_not_computed(monkeypatch):
+    run = trained(tiny())
+    monkeypatch.setattr(plane_module, "sound_pieces", None)
+    assert beyond_limits(run, Binning(7, (-1.0, 1.0)), View()) is None
+    with pytest.raises(TypeError):
+        beyond_limits(run, Binning(7, (-0.9, 1.0)), View())
+
+
+def test_of_images_some_tell_what_lies_beyond():
+    digits = Task("digits", train_fraction=0.1)
+    run = trained(tiny(digits, Network("conv2k3-4", "relu"), checkpoints=2))
+    seen = []
+
+    def outside(run, estimator, k, *, view):
+        seen.append(view.subset)
+        return outside_limits(run, estimator, k, view=view)
+
+    found = beyond_limits(run, Binning(7, (-1.0, 0.1)), View("test"), outside=outside)
+    assert seen == [16, 16]
+    assert "of the activations of 16 images in layer" in str(found)
+
+
+def test_the_laws_of_a_plane_are_those_of_its_samples():
+    run = trained(tiny())
+    plane = information_plane(run, Binning(9999), samples="train")
+    index = run.sample_index("train")[0]
+    h_x, h_y = label_entropy(run.dataset.x_ids[index]), label_entropy(run.dataset.y[index])
+    expected = violations(plane, h_x, h_y)
+    pd.testing.assert_frame_equal(broken_laws(run, View("train"), plane), expected)
+    assert len(expected)
 
 
 values = st.floats(-1, 3, width=16)

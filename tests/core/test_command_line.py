@@ -1,22 +1,28 @@
 """The command line: what it writes, what it prints, and how it says no."""
 
+import argparse
+import errno
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ibcore import __main__ as command_line
+from ibcore import results, terminal
 from ibcore.comparison import compared
 from ibcore.estimators import KDE, KSG, Binning, Quantised
 from ibcore.experiment import Experiment, Network, Task
-from ibcore.plane import information_curves, information_plane
+from ibcore.plane import information_curves, information_plane, outside_limits
 from ibcore.presets import PRESETS, changed
 from ibcore.probes import GradientProbe, LossChangeProbe, WeightProbe, defined, probed
 from ibcore.run import Run
@@ -118,8 +124,13 @@ def test_what_is_not_said_of_the_estimator_is_its_presets_or_fits_the_activation
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.json").write_text(tiny(network=Network("5-3", "relu")).to_json())
     seen = []
-    monkeypatch.setattr(command_line, "_train", lambda *_: trained(tiny()))
-    monkeypatch.setattr(command_line, "_write_plane", lambda run, used, *_: seen.append(used))
+    monkeypatch.setattr(command_line, "_train", lambda *_: (trained(tiny()), 0))
+    plane = command_line._plane_table
+    monkeypatch.setattr(
+        command_line,
+        "_plane_table",
+        lambda run, used, view: seen.append(used) or plane(run, Binning(), view),
+    )
     assert main("run", *begin, *words, "--out", "out") == 0
     assert seen == [estimator]
 
@@ -332,6 +343,95 @@ def test_layers_are_those_before_and_after_by_both_definitions(tmp_path, capsys)
         pd.testing.assert_frame_equal(rows, compared(plane, 0, 4), check_dtype=False)
 
 
+def wide(**training):
+    """A run in which activations leave [-20, 20], and come back before its end."""
+    run = trained(tiny(network=Network("5-3", "relu"), **training))
+    weights = [w.copy() for w in run.weights]
+    weights[0][1] *= 1000
+    return replace(run, weights=tuple(weights))
+
+
+def remarks_of(capsys, *words):
+    """What a command has to say of the numbers that it writes."""
+    assert main(*words) == 0
+    lines = capsys.readouterr().err.splitlines()
+    return [line.removeprefix("ibcore: ") for line in lines if line.startswith("ibcore: ")]
+
+
+@pytest.mark.parametrize("command", ["plane", "verdicts"])
+def test_activations_beyond_the_limits_are_named_at_any_epoch(command, tmp_path, capsys):
+    run = wide()
+    run.save(tmp_path / "run.npz")
+    parts = [outside_limits(run, Binning(30, (-20, 20)), k) for k in range(len(run.epochs))]
+    assert parts[1].max() > 0.1 > 0.01 > parts[-1].max()
+    layer = int(parts[1].argmax()) + 1
+    words = [command, tmp_path / "run.npz", "--out", tmp_path / "table.csv"]
+    said = remarks_of(capsys, *words, "--limits", "-20", "20")
+    fact = f"{parts[1].max():.0%} of the activations in layer {layer} lie beyond the limits of the"
+    assert [line for line in said if line.startswith(fact + " bins at epoch 1 and share")]
+    for harmless in (["--limits", "range"], ["--limits", "0", "1e5"], ["--width", "0.1"]):
+        assert "beyond the limits" not in " ".join(remarks_of(capsys, *words, *harmless))
+
+
+def test_run_says_what_to_doubt(tmp_path, capsys):
+    words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
+    said = remarks_of(capsys, *words, "--n-bins", "9999", "--limits", "-0.9", "0.9")
+    assert said[0].endswith("a fall of I(X;T) may be the limits' doing")
+    assert said[1].startswith("saturated: layer 1 at 4 of 4 epochs")
+    assert said[-1] == "2 replicates: too few for a verdict on compression, 5 are needed"
+
+
+@pytest.mark.parametrize(
+    ("replicates", "said"),
+    [(1, "1 replicate: too few"), (9, "9 replicates: with fewer than 10"), (10, None)],
+)
+@pytest.mark.parametrize("command", ["plane", "verdicts"])
+def test_few_replicates_are_named(command, replicates, said, tmp_path, capsys):
+    trained(tiny(replicates=replicates, checkpoints=2)).save(tmp_path / "run.npz")
+    words = [command, tmp_path / "run.npz", "--out", tmp_path / "table.csv"]
+    lines = [line for line in remarks_of(capsys, *words) if "replicate" in line]
+    assert [line.startswith(said) for line in lines] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize("command", ["sizes", "layers"])
+def test_remarks_are_of_the_epochs_that_a_command_looks_at(command, tmp_path, capsys):
+    wide().save(tmp_path / "run.npz")
+    words = [command, tmp_path / "run.npz", "--limits", "-20", "20", "--out", tmp_path / "t.csv"]
+    assert "beyond the limits" not in " ".join(remarks_of(capsys, *words))
+    if command == "sizes":
+        assert "at epoch 1 " in " ".join(remarks_of(capsys, *words, "--epoch", "1"))
+
+
+def parsers(parser):
+    """A parser and those of its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
+def test_every_option_has_a_sentence():
+    helps = [
+        (parser.prog, action.dest, action.help)
+        for parser in parsers(command_line._parser())
+        for action in parser._actions
+        if action.dest not in ("help", argparse.SUPPRESS) and action.option_strings
+    ]
+    assert len(helps) > 40
+    for name in helps:
+        assert re.fullmatch(r"[A-Z].*[.]", name[-1]), name
+
+
+@pytest.mark.parametrize("command", ["plane", "run", "trials"])
+def test_help_and_version_are_printed(command, capsys):
+    for words, begin in ((["--version"], "ibcore "), ([command, "--help"], "usage: ")):
+        with pytest.raises(SystemExit) as end:
+            main(*words)
+        assert end.value.code == 0
+        assert capsys.readouterr().out.startswith(begin)
+
+
 def test_presets_are_listed_and_printed(capsys):
     assert main("presets") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -350,12 +450,13 @@ def test_fetch_says_where_the_data_are(tmp_path, capsys, monkeypatch):
         assert main("fetch", "cifar10") == 0
     printed, told = capsys.readouterr()
     assert printed == f"{tmp_path / 'cifar10'}\n"
-    assert "all.tar.gz: 100%" in told
+    assert told == ""
     assert (tmp_path / "cifar10" / "all.tar.gz").stat().st_size == 100_000
     assert main("fetch", "cifar10") == 0
 
 
-def test_an_interrupt_stops_keeps_and_is_continued(tmp_path, capsys):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_keeps_and_is_continued(ending, tmp_path, capsys):
     experiment = tiny(epochs=2500, checkpoints=30, batch_mode="full")
     path, out = tmp_path / "mine.json", tmp_path / "out"
     path.write_text(experiment.to_json())
@@ -370,11 +471,11 @@ def test_an_interrupt_stops_keeps_and_is_continued(tmp_path, capsys):
             while not list(tmp_path.glob("cache/partial/*/checkpoint-5.pt")):
                 assert process.poll() is None
                 time.sleep(0.01)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ending)
             printed, told = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 128 + ending
     assert printed == ""
     part = Run.load(out / "run.npz")
     assert 5 <= part.epochs[-1] < 2500
@@ -391,33 +492,251 @@ def test_a_second_interrupt_ends_it_in_one_line(tmp_path, capsys, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "information_plane", interrupted)
+    monkeypatch.setattr(command_line, "_plane_table", interrupted)
     trained(tiny()).save(tmp_path / "run.npz")
     assert main("plane", tmp_path / "run.npz") == 130
     assert capsys.readouterr().err == "ibcore: interrupted\n"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_other_commands_in_one_line(ending, tmp_path, capsys, monkeypatch):
+    number = getattr(signal, ending)
+    before = signal.getsignal(number)
+    monkeypatch.setattr(command_line, "_plane_table", lambda *_: signal.raise_signal(number))
+    trained(tiny()).save(tmp_path / "run.npz")
+    assert main("plane", tmp_path / "run.npz") == 128 + number
+    assert capsys.readouterr().err == f"ibcore: interrupted by {ending}\n"
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_hangup_that_is_ignored_stays_ignored(tmp_path, monkeypatch):
+    plane = command_line._plane_table
+
+    def hung_up(*words):
+        signal.raise_signal(signal.SIGHUP)
+        return plane(*words)
+
+    monkeypatch.setattr(command_line, "_plane_table", hung_up)
+    trained(tiny()).save(tmp_path / "run.npz")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main("plane", tmp_path / "run.npz", "--out", tmp_path / "plane.csv") == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (tmp_path / "plane.csv").exists()
+
+
+def test_a_run_interrupted_after_its_training_is_kept_without_a_plane(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main("run", "quick-tanh", *SETTINGS, "--out", out) == 0
+    changes = ["--set", "training.seed=5"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command_line, "_plane_table", lambda *_: signal.raise_signal(signal.SIGINT))
+        assert main("run", "quick-tanh", *SETTINGS, *changes, "--out", out) == 130
+    assert sorted(p.name for p in out.iterdir()) == ["experiment.json", "run.npz"]
+    assert Run.load(out / "run.npz").experiment.training.seed == 5
+    assert main("run", "quick-tanh", *SETTINGS, *changes, "--out", out) == 0
+    assert (out / "plane.csv").exists()
+    told = capsys.readouterr().err.splitlines()
+    wrote = [line for line in told if line.startswith("wrote ")]
+    names = [f"{out / name}" for name in ("experiment.json", "run.npz", "plane.csv")]
+    assert wrote == ["wrote " + ", ".join(some) for some in (names, names[:2], names)]
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@contextmanager
+def files_of_at_most(size):
+    """A file system that takes no longer files, as a full disk takes no more."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_earlier_files(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main("run", "quick-tanh", *SETTINGS, "--out", out) == 0
+    before = content(out)
+    capsys.readouterr()
+    with files_of_at_most(3000):
+        words = [*SETTINGS, "--set", "training.seed=5"]
+        assert main("run", "quick-tanh", *words, "--out", out) == 2
+        assert main("run", "quick-tanh", *words, "--out", tmp_path / "new" / "folder") == 2
+        assert main("plane", out / "run.npz", "--n-bins", "9", "--out", out / "plane.csv") == 2
+    assert content(out) == before
+    assert not (tmp_path / "new").exists()
+    errors = [line for line in capsys.readouterr().err.splitlines() if "cannot be" in line]
+    reason = os.strerror(errno.EFBIG)
+    for path in (out / "run.npz", tmp_path / "new" / "folder" / "run.npz", out / "plane.csv"):
+        assert f"ibcore: {path} cannot be written: {reason}" in errors
+
+
+def test_a_place_that_takes_no_file_is_refused_before_the_work(tmp_path, refused, monkeypatch):
+    def full(**_):
+        raise PermissionError
+
+    monkeypatch.setattr(results.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(command_line, "_train", None)
+    monkeypatch.setattr(command_line, "_loaded", None)
+    out = tmp_path / "a" / "b"
+    assert "use a place that can be written to" in refused("run", "quick-tanh", "--out", out)
+    assert "can be written to" in refused("plane", "run.npz", "--out", tmp_path / "plane.csv")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_refused_command_leaves_no_folder(tmp_path, refused):
+    refused("run", "quick-tanh", "--out", tmp_path / "a" / "b", "--set", "task.name=mnist")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_device_is_checked_also_where_the_run_is_known(tmp_path, capsys, refused):
+    words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
+    assert main(*words) == 0
+    capsys.readouterr()
+    assert "device: 'abacus'" in refused(*words, "--device", "abacus")
+
+
+def test_a_file_is_written_through_a_link_and_into_a_device(tmp_path, capsys):
+    trained(tiny()).save(tmp_path / "run.npz")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "there.csv")
+    assert main("plane", tmp_path / "run.npz", "--out", tmp_path / "link.csv") == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert_table(tmp_path / "there.csv", information_plane(trained(tiny()), Binning()))
+    assert main("plane", tmp_path / "run.npz", "--out", os.devnull) == 0
+    assert not os.path.isfile(os.devnull)
+    assert f"wrote {tmp_path / 'link.csv'}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_a_run_is_read_from_regular_files_only(kind, tmp_path, refused):
+    path = {"pipe": tmp_path / "pipe", "folder": tmp_path, "device": os.devnull}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)
+    assert refused("plane", path) == f"ibcore: run file: {str(path)!r} is not a regular file"
+    assert "experiment: " in refused("run", path, "--out", tmp_path / "out")
+
+
+def test_a_file_without_permission_is_named(tmp_path, refused, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    path = tmp_path / "run.npz"
+    path.write_text("{}")
+    monkeypatch.setattr("builtins.open", denied)
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert refused("plane", path).endswith(f"'{path}' cannot be read: Permission denied")
+    assert refused("run", path, "--out", tmp_path / "out").endswith("read: Permission denied")
+
+
+def test_output_that_nobody_reads_to_its_end_ends_quietly(tmp_path):
+    # Longer than what a pipe holds.
+    experiment = tiny(epochs=400, checkpoints=200, batch_mode="full", replicates=4)
+    trained(experiment).save(tmp_path / "run.npz")
+    with subprocess.Popen(
+        [sys.executable, "-m", "ibcore", "plane", tmp_path / "run.npz", "--subset", "50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+    assert process.returncode == 141
+    assert [line for line in told.splitlines() if not line.startswith("ibcore: ")] == []
+    assert "pipe" not in told
+
+
+def test_a_closed_stderr_loses_no_file(tmp_path):
+    trained(tiny()).save(tmp_path / "run.npz")
+    out = tmp_path / "plane.csv"
+    words = [sys.executable, "-m", "ibcore", "plane", tmp_path / "run.npz", "--out", out]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert subprocess.run(words, stderr=writing).returncode == 0
+    finally:
+        os.close(writing)
+    assert_table(out, information_plane(trained(tiny()), Binning()))
+
+
+@pytest.mark.parametrize("words", [["plane"], ["sizes"], ["verdicts"], ["probe", "weights"]])
+def test_a_bar_is_drawn_on_a_terminal_alone(words, tmp_path, capsys, monkeypatch):
+    trained(tiny()).save(tmp_path / "run.npz")
+    command, *more = words
+    words = [command, tmp_path / "run.npz", *more, "--out", tmp_path / "table.csv"]
+    assert main(*words) == 0
+    assert "\r" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(*words) == 0
+    told = capsys.readouterr().err
+    assert "100%" in told
+    # After the bar each line begins on its own.
+    assert f"wrote {tmp_path / 'table.csv'}" in told.splitlines()
+
+
+def test_data_that_are_refused_draw_no_bar(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
+    refused("run", "quick-tanh", "--out", tmp_path / "out", "--set", "task.name=mnist")
+    refused("fetch", "digits")
+    run = trained(tiny())
+    replace(run, fingerprint="0" * 16).save(tmp_path / "other.npz")
+    for command in (["plane"], ["sizes"], ["verdicts"], ["layers"]):
+        assert "have changed" in refused(*command, tmp_path / "other.npz")
+    assert "have changed" in refused("probe", tmp_path / "other.npz", "gradients")
+
+
+def test_a_notice_has_a_line_of_its_own_beside_a_bar(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    trained(tiny()).save(tmp_path / "run.npz")
+    plane = command_line._curves
+
+    def noticed(*words, **more):
+        terminal.remark("mind this")
+        return plane(*words, **more)
+
+    monkeypatch.setattr(command_line, "_curves", noticed)
+    assert main("plane", tmp_path / "run.npz", "--out", tmp_path / "plane.csv") == 0
+    assert "ibcore: mind this" in re.split(r"[\r\n]", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", ["plane", "verdicts", "layers", "sizes"])
+def test_a_run_without_a_sound_replicate_is_one_line(command, tmp_path, refused):
+    run = trained(tiny())
+    replace(run, diverged=np.zeros_like(run.diverged)).save(tmp_path / "run.npz")
+    assert "every replicate had diverged by epoch" in refused(command, tmp_path / "run.npz")
+
+
 def test_what_the_cache_has_to_say_is_one_line(tmp_path, capsys, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path / "file"))
-    # Python's own habit, which the tests' own settings replace.
-    monkeypatch.setattr("warnings.filters", [])
     assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ibcore: ")]
-    assert lines
-    assert all("cannot be written, nothing is kept" in line for line in lines)
+    lines = capsys.readouterr().err.splitlines()
+    assert any("cannot be written, nothing is kept" in line for line in lines)
+    assert all(line.startswith(("ibcore: ", "wrote ")) for line in lines)
 
 
 def wrong(folder):
     """Words that are refused and what the line about them says, by name."""
     run, damaged, text = folder / "run.npz", folder / "damaged.npz", folder / "text.json"
     trained(tiny()).save(run)
+    relu, huge = trained(tiny(network=Network("5-3", "relu"))), folder / "huge.npz"
+    scale = np.float32(1e20)
+    replace(relu, weights=(relu.weights[0] * scale, *relu.weights[1:])).save(huge)
     damaged.write_bytes(run.read_bytes()[:-50])
     text.write_text("epochs = 3")
     begin = ["run", "quick-tanh", "--out", folder / "out"]
     return {
-        "nothing": ([], "COMMAND"),
-        "unknown command": (["paint"], "invalid choice: 'paint'"),
+        "nothing": ([], "see python -m ibcore --help"),
+        "unknown command": (["paint"], "see python -m ibcore --help"),
         "unknown option": (["presets", "--all"], "--all"),
         "unknown preset": (["presets", "mine"], "preset: 'mine' is not allowed; use one of quick"),
         "unknown preset to run": (["run", "mine", "--out", folder], "experiment: 'mine'"),
@@ -445,7 +764,11 @@ def wrong(folder):
         "no data to fetch": (["fetch", "digits"], "task: 'digits' is not allowed; use one of mni"),
         "absent run": (["plane", folder / "none.npz"], "does not exist"),
         "damaged run": (["plane", damaged], "damaged or no .npz file"),
-        "a folder as run": (["plane", folder], "damaged or no .npz file"),
+        "no name of a run": (["plane", ""], "run file: '' does not exist"),
+        "no name of a file": (["plane", run, "--out", ""], "out: '' is not allowed"),
+        "too long a name": (["plane", run, "--out", "a" * 5000], "(File name too long)"),
+        "too long a folder": ([*begin[:2], "--out", "a" * 5000], "(File name too long)"),
+        "no name of a folder": (["run", "quick-tanh", "--out", ""], "out: '' is not allowed"),
         "unknown estimator": (["plane", run, "--estimator", "edge"], "invalid choice: 'edge'"),
         "limits of words": (["plane", run, "--limits", "wide"], "limits: 'wide' is not allowed"),
         "limits of two words": (["plane", run, "--limits", "range", "layer"], "limits: "),
@@ -456,6 +779,7 @@ def wrong(folder):
         "one bin": (["plane", run, "--n-bins", "1"], "n_bins: 1 is not allowed"),
         "half a bin": (["plane", run, "--n-bins", "2.5"], "invalid int value: '2.5'"),
         "no width": (["plane", run, "--width", "0"], "width: 0.0 is not allowed"),
+        "too small a width": (["plane", huge, "--width", "1e-300"], "width: 1e-300 is not allowed"),
         "no variance": (["plane", run, "--variance", "nan"], "variance: nan is not allowed"),
         "no neighbour": (["plane", run, "--k", "0"], "k: 0 is not allowed"),
         "null of neighbours": (["plane", run, "--estimator", "ksg", "--null", "5"], "null: 5"),
@@ -469,7 +793,6 @@ def wrong(folder):
 
 
 def test_wrong_input_is_one_line_and_status_2(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr(command_line, "tqdm", partial(command_line.tqdm, disable=True))
     monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
     for name, (words, expected) in wrong(tmp_path).items():
         assert expected in refused(*words), name

@@ -112,7 +112,7 @@ def test_equals_rows_counted_one_by_one(n_bins, d, dtype):
     assert found.i_ty == pytest.approx(i_ty, abs=1e-9)
 
 
-@pytest.mark.parametrize("width", [0.07, 0.5, 1e-4])
+@pytest.mark.parametrize("width", [0.07, 0.5, 1e-4, 1e-18, 1e-19, 1e-300])
 @pytest.mark.parametrize("d", [1, 4, 20])
 def test_width_equals_rows_counted_one_by_one(width, d):
     t = (RNG.standard_normal((100, d)) * 5)[RNG.integers(0, 100, 1000)]
@@ -121,6 +121,13 @@ def test_width_equals_rows_counted_one_by_one(width, d):
     h_t, i_ty = twins.counted(np.floor(t / width), y)
     assert found.h_t == pytest.approx(h_t, abs=1e-9)
     assert found.i_ty == pytest.approx(i_ty, abs=1e-9)
+
+
+def test_a_width_below_which_bins_have_no_number_is_named():
+    t = np.array([[1e100, 0.0], [-1.0, 1.0]])
+    with pytest.raises(FieldError, match="width: 1e-300 is not allowed; use at least 1e-208"):
+        Binning(width=1e-300).information(t, [0, 1])
+    assert Binning(width=1e-208).information(t, [0, 1]).h_t == 1
 
 
 def test_hashing_equals_exact_keys(monkeypatch):
