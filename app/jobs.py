@@ -170,7 +170,7 @@ def _launch(request: dict) -> Job:
     return job
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def registry() -> Jobs:
     """The one registry of this server."""
     return Jobs()

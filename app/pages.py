@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+import protection
 import session
 import sidebar
 
@@ -19,6 +20,10 @@ LOOK = """
 @keyframes veil {to {opacity: 1}}
 """
 
+# Where this file is started by itself, nothing has checked the settings yet.
+if refused := protection.refusal():
+    st.error(refused)
+    st.stop()
 st.set_page_config("Information bottleneck explorer", layout="wide")
 st.html(f"<style>{LOOK}</style>")
 page = st.navigation(

@@ -281,7 +281,7 @@ def _seconds(key: str, _experiment: Experiment) -> float:
         return estimated_seconds(_experiment, runs.dataset(_experiment))
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def _one_at_a_time() -> threading.Lock:
     """Two estimates side by side would time each other."""
     return threading.Lock()

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit import config
 
 APP = str(Path(__file__).parents[2] / "app")
 if APP not in sys.path:
     sys.path.insert(0, APP)
+
+# As `streamlit run app/main.py` does it, so that the settings beside it count.
+config._main_script_path = f"{APP}/main.py"
 
 
 @pytest.fixture(autouse=True)
