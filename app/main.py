@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
+import downloads
 import protection
 
 if refused := protection.refusal():
@@ -24,4 +25,6 @@ async def prepared(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("pages.py", lifespan=prepared, middleware=protection.middleware())
+app = st.App(
+    "pages.py", lifespan=prepared, routes=downloads.ROUTES, middleware=protection.middleware()
+)

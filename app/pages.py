@@ -10,6 +10,12 @@ import sidebar
 # all these fades ready draws the picture later. A veil over the picture says as much.
 LOOK = """
 .stMainBlockContainer {padding: 4rem 2rem 2rem}
+.files {display: flex; flex-wrap: wrap; gap: 1rem}
+.files a {
+  flex: 1; padding: 0.3rem 0.75rem; border: 1px solid rgb(128 128 128 / 0.4); border-radius: 0.5rem;
+  color: inherit; text-align: center; text-decoration: none; white-space: nowrap;
+}
+.files a:is(:hover, :focus-visible) {border-color: currentColor}
 #vg-tooltip-element {white-space: pre-line}
 .stElementContainer[data-stale], .stExpander summary {transition: none; opacity: 1}
 .stMain .stVegaLiteChart {position: relative}

@@ -128,6 +128,7 @@ def test_it_answers_to_the_names_of_this_machine_alone(tmp_path):
         for path in ("/", "/verdicts", "/_stcore/metrics", "/_stcore/health"):
             assert status_of(port, path, "localhost") == 200
             assert status_of(port, path, "evil.example") == 400
+        assert status_of(port, "/files/unknown/png", "localhost") == 404
         with get(port, "/verdicts") as page:
             assert page.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
         with get(port, "/_stcore/host-config") as settings:

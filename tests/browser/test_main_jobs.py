@@ -30,6 +30,10 @@ def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
 
+def link(page, name):
+    return page.get_by_role("link", name=name, exact=True)
+
+
 def choose(page, label, option):
     """An option of a list; the page has answered afterwards."""
     field = page.get_by_role("combobox", name=label, exact=True)
@@ -217,17 +221,18 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     }
     for name, head in heads.items():
         with page.expect_download() as download:
-            button(page, name).click()
+            link(page, name).click()
         content = Path(download.value.path()).read_bytes()
         assert content.lstrip().startswith(head), name
     with page.expect_download() as download:
-        button(page, "CSV").click()
+        link(page, "CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("epoch,layer,replicate,i_xt,i_ty")
     assert len(lines) == 1 + 60 * 6 * 10
     with page.expect_download() as download:
-        button(page, "Experiment").click()
+        link(page, "Experiment").click()
     assert json.loads(Path(download.value.path()).read_text())["training"]["epochs"] == 8000
+    assert re.fullmatch(r"experiment-[0-9a-f]{8}\.json", download.value.suggested_filename)
 
 
 def test_a_cell_of_the_verdict_map_shows_its_curve(server, open_page):
@@ -309,7 +314,7 @@ def test_gradients_by_definition_protocol_and_layer(server, open_page):
     weights = page.get_by_role("tabpanel", name="Weights")
     weights.get_by_text("Export this figure").click()
     with page.expect_download() as download:
-        button(page, "PDF").click()
+        link(page, "PDF").click()
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
 
 
@@ -343,3 +348,17 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
         expect(button(page, "Continue")).to_be_enabled()
     finally:
         second.kill()
+
+
+def test_every_download_succeeds_while_the_page_computes(server, open_page):
+    page = idle(open_page(server.url + "/?preset=saxe-tanh&est=ksg"))
+    page.get_by_text("Export this figure").click()
+    computing = page.get_by_text(re.compile(r"(Estimating|All values of the slider): \d+%"))
+    seen = set()
+    for i in range(25):
+        seen.add(computing.inner_text())
+        with page.expect_download(timeout=10_000) as download:
+            link(page, ("PNG", "CSV", "SVG", "Experiment", "HTML")[i % 5]).click()
+        assert Path(download.value.path()).stat().st_size > 500
+    # The page was drawn again all the while.
+    assert len(seen) > 2
