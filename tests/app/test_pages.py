@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 import ahead
 import first
+import garbage
 import jobs
 import late
 import looks
@@ -75,6 +76,8 @@ def texts(elements):
 
 
 def test_the_server_does_not_search_its_libraries_for_garbage():
+    # As at a start; pages of other tests may have been drawn.
+    garbage._spare.cache_clear()
     try:
         prepared = runpy.run_path(str(ROOT / "app" / "main.py"))["prepared"]
         asyncio.run(prepared(None).__aenter__())
@@ -435,6 +438,30 @@ def test_a_page_loaded_during_a_training_can_end_it_from_other_settings(monkeypa
     at.button(key="cancel_other").click().run()
     job.listener.join()
     assert (job.cancelled, job.state) == (True, "stopped")
+
+
+def test_work_that_waits_for_its_turn_says_so(monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", "import sys; sys.stdin.read()"))
+    monkeypatch.setattr(jobs.registry(), "_cores", 1)
+    jobs.registry().start("train another", {"job": "train"})
+    Store().train(SMALL)
+    at = opened(**as_link(SMALL), est="ksg")
+    assert "Estimating, waiting: 1 worker is at work" in texts(at.caption)
+    assert not at.get("progress")
+    assert "stop_work" in [button.key for button in at.button]
+
+
+def test_a_training_whose_result_could_not_be_kept_says_why():
+    heard = []
+    Store().train(SMALL, progress=heard.append, should_stop=lambda: len(heard) > 0)
+    why = "cache: what is computed could not be kept (No space left on device)"
+    job = jobs.Job({"job": "train"}, state="done", notices=[why])
+    jobs.registry()._jobs[runs.training_key(SMALL)] = job
+    at = opened(**as_link(SMALL))
+    said = f"The training reached its end, but its result could not be kept: {why}"
+    assert [shown(error.value) for error in at.error] == [said]
+    assert not at.warning
+    assert at.button(key="run").label == "Continue"
 
 
 def upload(at, name, content):
