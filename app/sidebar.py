@@ -7,6 +7,7 @@ import streamlit as st
 
 import fetching
 import jobs
+import linked
 import runs
 import session
 import state
@@ -93,6 +94,8 @@ def _form() -> None:
 def _fields() -> None:
     settings = session.current()
     wrong = state.mistakes(settings)
+    if path := linked.pending(settings):
+        wrong.setdefault("path", linked.Unread(path))
     experiment, shapes = None, None
     if not wrong:
         experiment = state.experiment(settings)
@@ -147,12 +150,20 @@ def _data_fields(drawn: list[str], wrong: dict) -> None:
     for key in ("path", "gamma"):
         if key in drawn:
             _field(key, wrong)
+    _agreement(wrong.get("path"))
     if "train" in drawn or "split" in drawn:
         left, right = st.columns(2)
         with left:
             _field("train", wrong)
         with right:
             _field("split", wrong)
+
+
+@placed
+def _agreement(error: Exception | None) -> None:
+    """The button that lets the path of a link be read."""
+    if isinstance(error, linked.Unread):
+        st.button("Read this file", key="agree", on_click=linked.agree, args=(error.path,))
 
 
 def _network_fields(

@@ -2,7 +2,9 @@
 
 import ast
 import asyncio
+import builtins
 import gc
+import os
 import re
 import runpy
 import sys
@@ -262,12 +264,69 @@ def test_a_run_whose_data_are_gone_makes_room_for_one_that_is_there(tmp_path):
     Store().train(mine)
     link = {key: state.as_text(value) for key, value in state.of_experiment(mine).items()}
     at = opened(**link)
+    assert layers(at)[0] == "1: 10 tanh"
+    at.button(key="agree").click().run()
     assert layers(at)[0] == "1: 4 tanh"
     path.rename(tmp_path / "gone.npz")
     at.run()
     assert not at.exception
     assert "use an existing .npz file" in texts(at.sidebar.markdown)
     assert layers(at)[0] == "1: 10 tanh"
+
+
+@pytest.fixture
+def touched(monkeypatch):
+    """What was asked of the file system, as text."""
+    asked = []
+
+    def listened(module, name):
+        call = getattr(module, name)
+
+        def heard(place, *args, **more):
+            asked.append(str(place))
+            return call(place, *args, **more)
+
+        monkeypatch.setattr(module, name, heard)
+
+    for module, name in ((os, "stat"), (os, "listdir"), (os, "scandir"), (builtins, "open")):
+        listened(module, name)
+    return asked
+
+
+def test_the_path_of_a_link_is_read_once_the_person_agrees(tmp_path, touched):
+    """Till then nobody can tell by a link which files there are."""
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    said = []
+    for place in (path, tmp_path / "none.npz"):
+        touched.clear()
+        at = opened(task="npz", path=str(place), layers="3")
+        for page in ("verdicts", "plane"):
+            at.switch_page(f"views/{page}.py").run()
+        assert not at.exception
+        assert at.text_input(key="path").value == str(place)
+        assert at.button(key="run").disabled
+        assert str(place) not in touched
+        said.append([element.value for element in (*at.markdown, *at.caption, *at.warning)])
+    assert said[0] == said[1]
+    assert "This path came with the link and is not read yet" in texts(at.sidebar.markdown)
+    at.button(key="agree").click().run()
+    assert str(tmp_path / "none.npz") in touched
+    assert "use an existing .npz file" in texts(at.sidebar.markdown)
+    at.text_input(key="path").set_value(str(path)).run()
+    assert str(path) in touched
+    assert not at.button(key="run").disabled
+    # The address holds what was typed: the page may be loaded again.
+    again = opened(task="npz", path=str(path), layers="3")
+    assert not again.button(key="run").disabled
+    assert "agree" not in [button.key for button in again.button]
+
+
+def test_the_network_path_of_a_link_is_refused(touched):
+    at = opened(task="npz", path="//server/share/x.npz")
+    assert "a drive letter or a mounted folder" in texts(at.sidebar.markdown)
+    assert "agree" not in [button.key for button in at.button]
+    assert not [place for place in touched if "server" in place]
 
 
 def test_a_network_that_is_too_large_is_not_offered_to_be_run():
@@ -391,6 +450,7 @@ def test_wrong_data_are_named_beside_the_path(tmp_path, task, content, message):
     if content is not None:
         np.savez(path, **content)
     at = opened(task=task, path=str(path))
+    at.button(key="agree").click().run()
     assert not at.exception
     red = [m.value for m in at.markdown if m.value.startswith(":red[")]
     assert len(red) == 1
