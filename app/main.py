@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 
 import downloads
+import front
 import protection
 
 if refused := protection.refusal():
@@ -26,5 +27,8 @@ async def prepared(_: st.App) -> AsyncIterator[None]:
 
 
 app = st.App(
-    "pages.py", lifespan=prepared, routes=downloads.ROUTES, middleware=protection.middleware()
+    "pages.py",
+    lifespan=prepared,
+    routes=[*front.ROUTES, *downloads.ROUTES],
+    middleware=protection.middleware(),
 )

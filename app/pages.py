@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+import front
 import protection
 import session
 import sidebar
@@ -32,15 +33,11 @@ if refused := protection.refusal():
     st.stop()
 st.set_page_config("Information bottleneck explorer", layout="wide")
 st.html(f"<style>{LOOK}</style>")
+start, *_ = front.TITLES
 page = st.navigation(
     [
-        st.Page("views/plane.py", title="Information plane", default=True),
-        st.Page("views/layers.py", title="Layers"),
-        st.Page("views/sensitivity.py", title="Sensitivity"),
-        st.Page("views/verdicts.py", title="Verdict map"),
-        st.Page("views/trials.py", title="Estimators on trial"),
-        st.Page("views/gradients.py", title="Gradient phases"),
-        st.Page("views/guide.py", title="Guide"),
+        st.Page(f"views/{name}.py", title=title, default=name == start)
+        for name, title in front.TITLES.items()
     ],
     position="top",
 )

@@ -362,3 +362,20 @@ def test_every_download_succeeds_while_the_page_computes(server, open_page):
         assert Path(download.value.path()).stat().st_size > 500
     # The page was drawn again all the while.
     assert len(seen) > 2
+
+
+@pytest.mark.parametrize(
+    "page_name", ["", "layers", "sensitivity", "verdicts", "trials", "gradients", "guide"]
+)
+def test_a_page_opened_directly_asks_for_nothing_that_is_not_there(server, browser, page_name):
+    wrong = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("response", lambda answer: answer.ok or wrong.append(answer.url))
+        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.goto(f"{server.url}/{page_name}")
+        idle(page)
+        page.get_by_role("link", name="Guide", exact=True).click()
+        expect(page.get_by_text("Who said what")).to_be_visible()
+        assert page.url.split("?")[0] == f"{server.url}/guide"
+    assert wrong == []
