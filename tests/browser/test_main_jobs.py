@@ -2,12 +2,13 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import ROOT, Server
 
 pytestmark = pytest.mark.browser
 
@@ -379,3 +380,19 @@ def test_a_page_opened_directly_asks_for_nothing_that_is_not_there(server, brows
         expect(page.get_by_text("Who said what")).to_be_visible()
         assert page.url.split("?")[0] == f"{server.url}/guide"
     assert wrong == []
+
+
+def test_a_handed_out_page_runs_no_script_of_a_caption(browser, tmp_path):
+    sys.path.insert(0, str(ROOT / "app"))
+    import charts
+    import export
+
+    hostile = "</script><script>document.title = 'taken'</script>"
+    drawing = charts.network_drawing([charts.DrawnLayer(units, str(units)) for units in (4, 2)])
+    place = tmp_path / "figure.html"
+    place.write_bytes(export.to_html(drawing, [hostile]))
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(place.as_uri())
+        expect(page.locator("svg.marks")).to_contain_text("</script><script>document.title")
+        assert page.title() == "Chart"
