@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import export
+from commands import without_folder
 from describe import caption, plain
 from downloads import File, address
 from ibcore import Run
@@ -49,10 +50,11 @@ def exports(figure: Figure, run: Run, command: str) -> None:
     """
     box = _opened(figure)
     if box is not None:
-        lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
+        lines = caption(run, figure.seen, without_folder(command, run.experiment))
+        stem, what = f"{figure.name}-{run.key[:8]}", "the run and this table"
         with box:
-            what = "the run and this table"
             _links(figure, Handout(stem, lines, command, what, _run_files(run)))
+            _path_line(run)
 
 
 def hand_out(figure: Figure, handout: Handout) -> None:
@@ -79,6 +81,15 @@ def _links(figure: Figure, handout: Handout) -> None:
         st.caption(plain(line))
     st.caption(f"The command that makes {handout.what} again:")
     st.code(handout.command, language="sh", wrap_lines=True)
+
+
+def _path_line(run: Run) -> None:
+    path = run.experiment.task.path
+    if path is not None:
+        st.caption(
+            f"The run file and the experiment carry the path of the data, {plain(path)}, as does"
+            " this page's address; the other files carry the name alone."
+        )
 
 
 def _link(key: str, word: str, file: File) -> str:

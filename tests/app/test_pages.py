@@ -274,6 +274,29 @@ def test_a_run_whose_data_are_gone_makes_room_for_one_that_is_there(tmp_path):
     assert layers(at)[0] == "1: 10 tanh"
 
 
+def test_files_for_others_name_the_data_without_their_folder(tmp_path, monkeypatch):
+    import streamlit as st
+
+    import views.exports
+
+    handed_out = []
+    monkeypatch.setattr(views.exports, "_opened", lambda figure: st.container())
+    monkeypatch.setattr(views.exports, "_links", lambda _, handout: handed_out.append(handout))
+    path = tmp_path / "its data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
+    Store().train(mine)
+    at = opened(**{key: state.as_text(value) for key, value in state.of_experiment(mine).items()})
+    assert "carry the path" not in texts(at.caption)
+    at.button(key="agree").click().run()
+    handout = handed_out[-1]
+    assert str(tmp_path) not in "".join(handout.caption)
+    assert "--set 'task.path=its data.npz'" in handout.caption[-1]
+    # On the person's own screen the command works as it is.
+    assert f"'task.path={path}'" in handout.command
+    assert f"carry the path of the data, {path}, " in texts(at.caption)
+
+
 @pytest.fixture
 def touched(monkeypatch):
     """What was asked of the file system, as text."""
