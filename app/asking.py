@@ -6,9 +6,6 @@ from collections.abc import Callable
 import jobs
 from runs import Shown, as_json, notices, store
 
-UNSEEN_SECONDS = 10.0
-"""Work that no page has asked about for so long makes room for what is looked at."""
-
 
 def ask(shown: Shown, key: str, request: dict, unkept: str) -> jobs.Job | None:
     """`worker` at a request about the run on the screen.
@@ -25,8 +22,7 @@ def ask(shown: Shown, key: str, request: dict, unkept: str) -> jobs.Job | None:
 def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
     """The worker at that request: the one at work, the one that failed, or a new one.
 
-    `key` begins with the kind of the work, of which one is done at a time; `unkept`
-    says what is wrong where a worker is done and the cache has nothing.
+    `unkept` says what is wrong where a worker is done and the cache has nothing.
     """
     job = jobs.registry().get(key)
     if job is not None and not job.retired:
@@ -35,14 +31,7 @@ def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
             job.missed(unkept)
         if job.busy or job.state == "failed" or job.cancelled:
             return job
-    make_room(key.split(" ")[0])
     return jobs.registry().start(key, request())
-
-
-def make_room(*kinds: str) -> None:
-    """Retire the work of these kinds that no page has asked about for a while."""
-    for kind in kinds:
-        jobs.registry().retire_unseen(kind + " ", UNSEEN_SECONDS)
 
 
 def _of(shown: Shown) -> dict:

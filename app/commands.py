@@ -4,6 +4,7 @@ import json
 import shlex
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import PurePath
 
 import numpy as np
 
@@ -55,6 +56,18 @@ def _run_words(experiment: Experiment) -> tuple[str, ...]:
     preset, changes = nearest(experiment)
     settings = (f"--set {shlex.quote(f'{name}={_json(v)}')}" for name, v in changes.items())
     return "python -m ibcore run", preset.name, *settings
+
+
+def without_folder(command: str, experiment: Experiment) -> str:
+    """The command for others, with the name of the data's file instead of its path."""
+    path = experiment.task.path
+    if path is None:
+        return command
+    return command.replace(_path_words(path), _path_words(PurePath(path).name))
+
+
+def _path_words(path: str) -> str:
+    return f"--set {shlex.quote(f'task.path={path}')}"
 
 
 def _seen_words(estimator: Estimator, view: View, *, value: bool = True) -> list[str]:

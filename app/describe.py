@@ -126,6 +126,11 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
+def waiting(n_workers: int) -> str:
+    """What a job that has no worker yet is waiting for."""
+    return f"waiting: {_count(n_workers, 'worker')} {'is' if n_workers == 1 else 'are'} at work"
+
+
 def what_am_i_looking_at(
     run: Run, estimator: Estimator, view: View, settings: PlaneSettings
 ) -> list[str]:

@@ -37,10 +37,17 @@ def to_pdf(chart: dict, caption: Sequence[str] = ()) -> bytes:
 
 def to_html(chart: dict, caption: Sequence[str] = ()) -> bytes:
     """The chart with its caption as one HTML file that needs no network; its slider works."""
-    page = vl_convert.vegalite_to_html(_on_paper(chart, caption), bundle=True)
+    page = _inert(vl_convert.vegalite_to_html(_on_paper(chart, caption), bundle=True))
     look = THEMES[chart["usermeta"]["theme"]]
     style = _HTML_STYLE.format(background=look.background, text=look.text)
     return page.replace("<head>", f"<head>{style}", 1).encode()
+
+
+def _inert(page: str) -> str:
+    """The page with no markup in its chart: a name such as `</script>` would end the script."""
+    before, start, rest = page.partition("const spec = ")
+    spec, end, after = rest.rpartition("const opts = ")
+    return before + start + spec.replace("<", "\\u003c") + end + after
 
 
 def to_csv(table: pd.DataFrame) -> bytes:

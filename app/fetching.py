@@ -3,7 +3,7 @@
 import streamlit as st
 
 import jobs
-from describe import duration, plain
+from describe import duration, plain, waiting
 from ibcore import MissingData
 from ibcore.tasks.downloads import in_words
 
@@ -36,7 +36,10 @@ def _download(missing: MissingData, polling: bool) -> None:
     """The progress of the download, or the button that starts it."""
     job = jobs.registry().get(_key(missing))
     if job is not None and job.active:
-        st.progress(*_progress(job.progress))
+        if job.state == "waiting":
+            st.caption(waiting(jobs.registry().n_at_work()).capitalize())
+        else:
+            st.progress(*_progress(job.progress))
         if st.button("Stop the download", key="stop_fetch", width="stretch"):
             job.cancel()
         return

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,28 +41,30 @@ def _upload_limit() -> int:
     return st.get_option("server.maxUploadSize")
 
 
-def argument() -> str | None:
-    """The path after `--` on the command line: `streamlit run app/main.py -- RUN.npz`."""
-    return sys.argv[1] if len(sys.argv) > 1 else None
+def _arguments() -> list[str]:
+    """What follows `--` on the command line: `streamlit run app/main.py -- RUN.npz`."""
+    program, *arguments = sys.argv
+    return arguments if Path(program).name == "main.py" else []
 
 
 def refusal() -> str | None:
     """What is wrong with the command line, in one line; None where nothing is."""
-    if len(sys.argv) > 2:
-        return f"one run or experiment can be opened, not {len(sys.argv) - 1}"
-    try:
-        if argument() is not None:
-            _read(argument())
-    except (ValueError, OSError) as error:
-        return f"{argument()}: {error}"
+    if len(_arguments()) > 1:
+        return f"Nothing is served. One run or experiment can be opened, not {len(_arguments())}."
+    for path in _arguments():
+        try:
+            _read(path, path, Run.load)
+        except (ValueError, OSError) as error:
+            return f"Nothing is served. {_fault(path, error)}"
     return None
 
 
 def open_argument() -> None:
     """Put what the command line names on the screen of a new session that has no link."""
-    if argument() is not None and not st.session_state.get("argument_seen") and not st.query_params:
-        _open(argument(), argument())
+    is_new = not st.session_state.get("argument_seen")
     st.session_state["argument_seen"] = True
+    for path in _arguments() if is_new and not st.query_params else ():
+        _open(path, path)
 
 
 def _open_upload() -> None:
@@ -88,10 +91,9 @@ def _open(name: str, file: str | BinaryIO) -> None:
         st.session_state.pop(key, None)
     try:
         with _one_at_a_time():
-            found = _read(file, name)
+            found = _read(name, file, store().open)
     except (ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        st.session_state["open_error"] = f"{printable(name)}: {reason}"
+        st.session_state["open_error"] = _fault(name, error)
         return
     if isinstance(found, Run):
         st.session_state["opened"] = found
@@ -106,9 +108,13 @@ def _one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
-def _read(file: str | BinaryIO, name: str | None = None) -> Run | Experiment:
-    if not (name or file).lower().endswith(".json"):
-        return store().open(file)
+def _fault(name: str, error: Exception) -> str:
+    return f"{printable(name)}: {getattr(error, 'strerror', None) or error}"
+
+
+def _read(name: str, file: str | BinaryIO, open_run: Callable[..., Run]) -> Run | Experiment:
+    if not name.lower().endswith(".json"):
+        return open_run(file)
     if isinstance(file, str):
         with open_regular(file) as opened:
             return _experiment(opened)

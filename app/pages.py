@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+import front
 import opening
+import protection
 import session
 import sidebar
 
@@ -10,6 +12,12 @@ import sidebar
 # all these fades ready draws the picture later. A veil over the picture says as much.
 LOOK = """
 .stMainBlockContainer {padding: 4rem 2rem 2rem}
+.files {display: flex; flex-wrap: wrap; gap: 1rem}
+.files a {
+  flex: 1; padding: 0.3rem 0.75rem; border: 1px solid rgb(128 128 128 / 0.4); border-radius: 0.5rem;
+  color: inherit; text-align: center; text-decoration: none; white-space: nowrap;
+}
+.files a:is(:hover, :focus-visible) {border-color: currentColor}
 #vg-tooltip-element {white-space: pre-line}
 .stElementContainer[data-stale], .stExpander summary {transition: none; opacity: 1}
 .stMain .stVegaLiteChart {position: relative}
@@ -20,17 +28,17 @@ LOOK = """
 @keyframes veil {to {opacity: 1}}
 """
 
+# Where this file is started by itself, nothing has checked the settings yet.
+if refused := protection.refusal():
+    st.error(refused)
+    st.stop()
 st.set_page_config("Information bottleneck explorer", layout="wide")
 st.html(f"<style>{LOOK}</style>")
+start, *_ = front.TITLES
 page = st.navigation(
     [
-        st.Page("views/plane.py", title="Information plane", default=True),
-        st.Page("views/layers.py", title="Layers"),
-        st.Page("views/sensitivity.py", title="Sensitivity"),
-        st.Page("views/verdicts.py", title="Verdict map"),
-        st.Page("views/trials.py", title="Estimators on trial"),
-        st.Page("views/gradients.py", title="Gradient phases"),
-        st.Page("views/guide.py", title="Guide"),
+        st.Page(f"views/{name}.py", title=title, default=name == start)
+        for name, title in front.TITLES.items()
     ],
     position="top",
 )

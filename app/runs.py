@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 import jobs
+import linked
 import session
 import state
 from ibcore import Experiment, FieldError, Run, Store, load
@@ -66,6 +67,8 @@ def _bundled(key: str) -> Run:
 
 def dataset(experiment: Experiment) -> Dataset:
     """The data of an experiment, loaded once while its files stay the same."""
+    if experiment.task.path is not None:
+        linked.agree(experiment.task.path)
     return _dataset(repr(experiment.task), _changed_at(experiment.task.path), experiment)
 
 
@@ -100,6 +103,8 @@ def shapes(experiment: Experiment) -> tuple[Shape, ...]:
 
 def wanted(settings: Mapping[str, object]) -> Experiment | None:
     """The experiment the settings ask for, None where it cannot be trained as it is."""
+    if linked.pending(settings):
+        return None
     try:
         experiment = state.experiment(settings)
         shapes(experiment)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import streamlit as st
 
+import linked
 from ibcore import FieldError
 from ibcore.presets import PRESETS
 from late import Puts
@@ -136,6 +137,7 @@ def _adopt(link: Mapping[str, str], at: str | None) -> None:
     if at is not None and not (at.isascii() and at.isdigit() and len(at) < 5):
         refused.append(str(FieldError("at", at, "the number of a checkpoint, from 0")))
         at = None
+    linked.came(values.get("path"))
     _fill(values.get("preset", FIRST_PRESET), values)
     st.session_state["refused"] = refused
     st.session_state["start_at"] = None if at is None else int(at)

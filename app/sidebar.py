@@ -6,6 +6,7 @@ import streamlit as st
 
 import fetching
 import jobs
+import linked
 import opening
 import runs
 import session
@@ -102,6 +103,8 @@ def _form() -> None:
 def _fields() -> None:
     settings = session.current()
     wrong = state.mistakes(settings)
+    if path := linked.pending(settings):
+        wrong.setdefault("path", linked.Unread(path))
     experiment, shapes = None, None
     if not wrong:
         experiment = state.experiment(settings)
@@ -157,6 +160,7 @@ def _data_fields(drawn: list[str], wrong: dict) -> None:
     for key in ("path", "biny", "std", "gamma"):
         if key in drawn:
             _field(key, wrong)
+    _agreement(wrong.get("path"))
     if "train" in drawn or "split" in drawn:
         left, right = st.columns(2)
         with left:
@@ -174,6 +178,13 @@ def _data_lines(experiment: Experiment | None, shapes: tuple[Shape, ...] | None)
     st.caption(plain(data.labels_line))
     if data.size_notice:
         st.warning(plain(data.size_notice))
+
+
+@placed
+def _agreement(error: Exception | None) -> None:
+    """The button that lets the path of a link be read."""
+    if isinstance(error, linked.Unread):
+        st.button("Read this file", key="agree", on_click=linked.agree, args=(error.path,))
 
 
 def _network_fields(
@@ -302,7 +313,7 @@ def _seconds(key: str, _experiment: Experiment) -> float:
         return estimated_seconds(_experiment, runs.dataset(_experiment))
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def _one_at_a_time() -> threading.Lock:
     """Two estimates side by side would time each other."""
     return threading.Lock()

@@ -172,6 +172,10 @@ class Task:
             raise FieldError("path", self.path, f"the path of the data for task {self.name}")
         if wanted and ("\0" in self.path or not self.path.isprintable()):
             raise FieldError("path", self.path, "a path of printable characters")
+        if wanted and self.path.lstrip()[:2].replace("\\", "/") == "//":
+            # Windows would send the person's credentials to the machine that it names.
+            allowed = "a drive letter or a mounted folder instead of a network path"
+            raise FieldError("path", self.path, allowed)
         if not wanted and self.path is not None:
             raise FieldError("path", self.path, f"none: task {self.name} reads no file")
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import export
+from commands import without_folder
 from describe import caption, plain
+from downloads import File, address
 from ibcore import Run
 
 
@@ -16,7 +19,7 @@ from ibcore import Run
 class Figure:
     """A figure to hand out: `draw(theme)` makes the chart, `seen` says what it shows.
 
-    `more` are tables beside its own, by the word on their button.
+    `more` are tables beside its own, by the word on their link.
     """
 
     name: str
@@ -37,50 +40,42 @@ class Handout:
     caption: list[str]
     command: str
     what: str = "this table"
-    files: dict[str, tuple] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
 
 
 def exports(figure: Figure, run: Run, command: str) -> None:
-    """Buttons that hand out the figure, its table, the run and the experiment.
+    """Links that hand out the figure, its table, the run and the experiment.
 
     `command` makes the run and the table again.
     """
     box = _opened(figure)
     if box is not None:
-        lines, stem = caption(run, figure.seen, command), f"{figure.name}-{run.key[:8]}"
+        lines = caption(run, figure.seen, without_folder(command, run.experiment))
+        stem, what = f"{figure.name}-{run.key[:8]}", "the run and this table"
         with box:
-            what = "the run and this table"
-            _buttons(figure, Handout(stem, lines, command, what, _run_files(run)))
+            _links(figure, Handout(stem, lines, command, what, _run_files(run)))
+            _path_line(run)
 
 
 def hand_out(figure: Figure, handout: Handout) -> None:
-    """Buttons that hand out the figure, its table and the files of the handout."""
+    """Links that hand out the figure, its table and the files of the handout."""
     box = _opened(figure)
     if box is not None:
         with box:
-            _buttons(figure, handout)
+            _links(figure, handout)
 
 
 def _opened(figure: Figure) -> DeltaGenerator | None:
-    """The box of the buttons where it is open: they are drawn then, and files made when pressed."""
+    """The box of the links where it is open: they are drawn then, and files made when clicked."""
     box = st.expander("Export this figure", key=f"{figure.name}-export", on_change="rerun")
     return box if box.open else None
 
 
-def _buttons(figure: Figure, handout: Handout) -> None:
+def _links(figure: Figure, handout: Handout) -> None:
     lines = handout.caption
     files = _files(figure, handout.stem, lines) | handout.files
-    columns = st.columns(len(files))
-    for column, (label, (data, file_name, mime)) in zip(columns, files.items(), strict=True):
-        column.download_button(
-            label,
-            data,
-            file_name,
-            mime,
-            key=f"{figure.name}-{label}",
-            on_click="ignore",
-            width="stretch",
-        )
+    links = [_link(f"{figure.name}-{word}", word, file) for word, file in files.items()]
+    st.html(f'<div class="files">{"".join(links)}</div>')
     st.caption("Figures carry this caption:")
     for line in lines:
         st.caption(plain(line))
@@ -88,12 +83,26 @@ def _buttons(figure: Figure, handout: Handout) -> None:
     st.code(handout.command, language="sh", wrap_lines=True)
 
 
-def _table_file(table: pd.DataFrame, name: str) -> tuple:
-    return lambda: export.to_csv(table), f"{name}.csv", "text/csv"
+def _path_line(run: Run) -> None:
+    path = run.experiment.task.path
+    if path is not None:
+        st.caption(
+            f"The run file and the experiment carry the path of the data, {plain(path)}, as does"
+            " this page's address; the other files carry the name alone."
+        )
 
 
-def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, tuple]:
-    """How each file is made, its name and its kind, by the word on its button."""
+def _link(key: str, word: str, file: File) -> str:
+    place = address(key.lower().replace(" ", "-"), file)
+    return f'<a href="{place}" download="{escape(file.name)}">{escape(word)}</a>'
+
+
+def _table_file(table: pd.DataFrame, name: str) -> File:
+    return File(lambda: export.to_csv(table), f"{name}.csv", "text/csv")
+
+
+def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, File]:
+    """The files of a figure by the word on their links."""
     more = {
         word: _table_file(table, f"{name}-{word.lower()}") for word, table in figure.more.items()
     }
@@ -102,19 +111,19 @@ def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, tuple]:
         return figure.draw("light")
 
     return {
-        "PNG": (lambda: export.to_png(chart(), lines), f"{name}.png", "image/png"),
-        "SVG": (lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
-        "PDF": (lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
-        "HTML": (lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
-        "CSV": (lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
+        "PNG": File(lambda: export.to_png(chart(), lines), f"{name}.png", "image/png"),
+        "SVG": File(lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
+        "PDF": File(lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
+        "HTML": File(lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
+        "CSV": File(lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
         **more,
     }
 
 
-def _run_files(run: Run) -> dict[str, tuple]:
+def _run_files(run: Run) -> dict[str, File]:
     return {
-        "Run file": (run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
-        "Experiment": (
+        "Run file": File(run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
+        "Experiment": File(
             lambda: run.experiment.to_json().encode(),
             f"experiment-{run.key[:8]}.json",
             "application/json",

@@ -8,8 +8,7 @@ import jobs
 import runs
 import session
 from ahead import drawing
-from asking import make_room
-from describe import duration, experiment_line, plain
+from describe import duration, experiment_line, plain, waiting
 from garbage import spare_libraries
 from placed import placed
 from runs import Shown
@@ -49,11 +48,10 @@ def status(shown: Shown) -> jobs.Job | None:
     st.session_state["situation"] = runs.situation(shown)
     job = runs.training(shown)
     _follow(job)
-    if job is not None and job.active:
-        # A training needs the machine: what was under way when it began is left alone once
-        # nobody looks at it.
-        make_room("curves", "probe", "sizes")
-    if job is not None:
+    unkept = job is not None and job.state == "done" and not _is_finished(shown)
+    if unkept:
+        _unkept(job)
+    elif job is not None:
         _job_line(job, "Training", shown.wanted.training.epochs)
     other = None if job is not None and job.active else _other_training()
     if not shown.is_wanted:
@@ -63,6 +61,17 @@ def status(shown: Shown) -> jobs.Job | None:
     _divergence(shown.run)
     st.caption(plain(f"{experiment_line(shown.run.experiment)} {ORIGINS[shown.origin]}"))
     return other or job
+
+
+def _is_finished(shown: Shown) -> bool:
+    """Whether this is the whole run that the settings ask for."""
+    return shown.is_wanted and shown.run.complete
+
+
+def _unkept(job: jobs.Job) -> None:
+    """A training reached its end, and what it trained is not in the cache."""
+    why = job.notices[-1] if job.notices else "the cache folder does not have it any more"
+    st.error(plain(f"The training reached its end, but its result could not be kept: {why}"))
 
 
 def _other_training() -> jobs.Job | None:
@@ -116,6 +125,9 @@ def _job_line(job: jobs.Job, what: str, epochs: int | None = None) -> None:
     if job.state == "failed":
         st.error(f"{what}: {plain(job.error)}")
     if not job.active:
+        return
+    if job.state == "waiting":
+        st.caption(f"{what}, {waiting(jobs.registry().n_at_work())}")
         return
     if job.progress is None:
         st.progress(0.0, f"{what}: {'stopping' if job.cancelled else 'starting'}")

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit import config
 
 APP = str(Path(__file__).parents[2] / "app")
 if APP not in sys.path:
     sys.path.insert(0, APP)
+
+# As `streamlit run app/main.py` does it, so that the settings beside it count.
+config._main_script_path = f"{APP}/main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +40,16 @@ def own_cache(tmp_path, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
     yield
-    for job in jobs.registry()._jobs.values():
-        job.process.kill()
-        job.listener.join()
+    end_all(jobs.registry())
     st.cache_resource.clear()
+
+
+def end_all(registry):
+    """Leave no worker behind, and none to come."""
+    started = [job for job in registry._jobs.values() if job.state != "waiting"]
+    for job in registry._jobs.values():
+        job.retire()
+    for job in started:
+        if job.process is not None:
+            job.process.kill()
+            job.listener.join()

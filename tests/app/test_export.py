@@ -1,6 +1,7 @@
 """Exports: complete files, with their caption, from any thread and without a network."""
 
 import io
+import json
 import re
 import struct
 import xml.etree.ElementTree as ET
@@ -105,3 +106,12 @@ def test_twenty_exports_at_once_are_all_complete():
     finally:
         disturb(active)
     assert all(result == alone for result in results)
+
+
+def test_no_word_of_a_caption_is_markup_in_the_html():
+    hostile = "</script><script>alert(1)</script><!--<script>"
+    plain, marked = (export.to_html(figure(), [words]).decode() for words in ("words", hostile))
+    for mark in ("<script", "</script", "<!--"):
+        assert marked.count(mark) == plain.count(mark)
+    (spec,) = re.findall(r"const spec = (\{.*\});\s+const opts", marked, re.DOTALL)
+    assert hostile in json.dumps(json.loads(spec))

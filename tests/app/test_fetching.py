@@ -10,6 +10,7 @@ from ibcore.presets import PRESETS
 from ibcore.tasks import SOURCES
 from ibcore.tasks.downloads import in_words
 
+from .conftest import end_all
 from .test_pages import opened, texts
 
 
@@ -26,9 +27,7 @@ def nothing_there(tmp_path, monkeypatch):
     st.cache_data.clear()
     yield
     monkeypatch.undo()
-    for job in jobs.registry()._jobs.values():
-        job.process.kill()
-        job.listener.join()
+    end_all(jobs.registry())
     st.cache_resource.clear()
 
 
@@ -92,7 +91,8 @@ def test_presets_whose_data_are_not_there_leave_a_page_that_works(tmp_path):
 def test_a_download_shows_how_far_it_is_and_can_be_stopped(monkeypatch):
     progress = {"file": "train.bin", "done": 17, "total": 170, "seconds_left": 60.0}
     stopped = []
-    job = SimpleNamespace(active=True, progress=progress, cancel=lambda: stopped.append(True))
+    stop = {"cancel": lambda: stopped.append(True)}
+    job = SimpleNamespace(state="running", active=True, progress=progress, **stop)
     monkeypatch.setattr(jobs.registry(), "_jobs", {"fetch cifar10": job})
     at = opened(task="cifar10", layers="30")
     assert "fetch" not in buttons(at)

@@ -10,6 +10,7 @@ import asking
 import jobs
 from ibcore import Experiment, Network, Recording, Store, Task, Training
 from ibcore.training import Progress
+from tests.app.conftest import end_all
 
 LONG = Experiment(
     Task(train_fraction=0.05), Network("4-3"), Training(epochs=100_000, replicates=2), Recording(20)
@@ -19,11 +20,9 @@ LONG = Experiment(
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
     monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path))
-    made = jobs.Jobs()
+    made = jobs.Jobs(cores=4)
     yield made
-    for job in made._jobs.values():
-        job.process.kill()
-        job.listener.join()
+    end_all(made)
 
 
 def request(experiment=LONG):
@@ -55,7 +54,9 @@ def test_a_killed_worker_is_a_failed_job_that_can_be_started_again(registry):
     job.process.kill()
     wait(lambda: not job.active)
     assert job.state == "failed"
-    assert "-9" in job.error
+    assert job.error == (
+        "The worker was killed (status -9), as the system does when memory runs out."
+    )
     assert registry.start("a", request()) is not job
 
 
@@ -102,22 +103,76 @@ def test_a_retired_worker_that_does_not_listen_is_ended_and_has_not_failed(regis
     assert job.state == "stopped"
 
 
-def test_only_jobs_that_nobody_asks_about_are_retired(registry, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", IDLE))
-    old, new, other = (registry.start(key, request()) for key in ("curves a", "curves b", "train"))
-    old.seen = other.seen = time.monotonic() - 60
-    registry.retire_unseen("curves ", 10)
-    wait(lambda: not old.active)
-    assert old.retired
-    assert not old.cancelled
-    assert new.active
-    assert other.active
+    monkeypatch.setattr(jobs, "WATCH_SECONDS", 0.05)
+
+
+def states(*work):
+    return [job.state for job in work]
+
+
+def test_work_that_no_page_asks_about_ends_by_itself(registry, impatient, monkeypatch):
+    kinds = ("curves", "probe", "train", "fetch")
+    work = [registry.start(kind, {"job": kind}) for kind in kinds]
+    long_ago = time.monotonic() - jobs.UNSEEN_SECONDS - 1
+    for job in work:
+        job.seen = long_ago
+    looked_at = registry.start("sizes", {"job": "sizes"})
+    wait(lambda: states(*work) == ["stopped", "stopped", "running", "running"])
+    assert [job.retired for job in work] == [True, True, False, False]
+    assert not any(job.cancelled for job in work)
+    wait(lambda: looked_at.state == "running")
+
+
+def test_as_many_workers_as_cores_and_the_last_looked_at_is_next(impatient):
+    made = jobs.Jobs(cores=2)
+    try:
+        first, second, third, fourth, fifth = (
+            made.start(f"curves {i}", {"job": "curves"}) for i in range(5)
+        )
+        training = made.start("train", {"job": "train"})
+        assert states(first, second) == ["running"] * 2
+        assert states(third, fourth, fifth, training) == ["waiting"] * 4
+        assert made.n_at_work() == 2
+        fourth.seen = time.monotonic()
+        for ended, begun in ((first, training), (second, fourth), (training, fifth)):
+            ended.cancel()
+            wait(lambda begun=begun: begun.state == "running")
+            assert ended.state == "stopped"
+        assert third.state == "waiting"
+        third.cancel()
+        assert third.state == "stopped"
+    finally:
+        end_all(made)
+
+
+def test_work_that_another_waits_for_is_left_sooner(impatient):
+    made = jobs.Jobs(cores=1)
+    try:
+        before = made.start("curves a", {"job": "curves"})
+        before.seen -= jobs.WANTED_SECONDS + 1
+        time.sleep(0.3)
+        assert before.state == "running"
+        after = made.start("curves b", {"job": "curves"})
+        wait(lambda: after.state == "running")
+        assert before.retired
+    finally:
+        end_all(made)
+
+
+def test_a_worker_that_cannot_be_started_is_a_failure_in_words(registry, monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", ("/nowhere/python",))
+    job = registry.start("a", request())
+    assert job.state == "failed"
+    assert job.error.startswith("No worker could be started (")
 
 
 def test_what_is_done_is_looked_for_once_more_before_it_counts_as_lost(monkeypatch):
     """A worker may keep its last and end between a look and the question where it is."""
-    job = jobs.Job({"job": "curves"}, process=None, state="done")
-    made = jobs.Jobs()
+    job = jobs.Job({"job": "curves"}, state="done")
+    made = jobs.Jobs(cores=1)
     made._jobs["curves a"] = job
     monkeypatch.setattr(jobs, "registry", lambda: made)
     assert asking.worker("curves a", dict, "it is lost") is job

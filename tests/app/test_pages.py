@@ -1,7 +1,10 @@
 """The pages without a browser: what they say, and what wrong input does to them."""
 
 import ast
+import asyncio
+import builtins
 import gc
+import os
 import re
 import runpy
 import sys
@@ -17,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 import ahead
 import first
+import garbage
 import jobs
 import late
 import looks
@@ -74,8 +78,11 @@ def texts(elements):
 
 
 def test_the_server_does_not_search_its_libraries_for_garbage():
+    # As at a start; pages of other tests may have been drawn.
+    garbage._spare.cache_clear()
     try:
-        runpy.run_path(str(ROOT / "app" / "main.py"))
+        prepared = runpy.run_path(str(ROOT / "app" / "main.py"))["prepared"]
+        asyncio.run(prepared(None).__aenter__())
         assert len(gc.get_objects()) < gc.get_freeze_count() / 100
     finally:
         gc.unfreeze()
@@ -257,12 +264,92 @@ def test_a_run_whose_data_are_gone_makes_room_for_one_that_is_there(tmp_path):
     Store().train(mine)
     link = {key: state.as_text(value) for key, value in state.of_experiment(mine).items()}
     at = opened(**link)
+    assert layers(at)[0] == "1: 10 tanh"
+    at.button(key="agree").click().run()
     assert layers(at)[0] == "1: 4 tanh"
     path.rename(tmp_path / "gone.npz")
     at.run()
     assert not at.exception
     assert "use an existing .npz file" in texts(at.sidebar.markdown)
     assert layers(at)[0] == "1: 10 tanh"
+
+
+def test_files_for_others_name_the_data_without_their_folder(tmp_path, monkeypatch):
+    import streamlit as st
+
+    import views.exports
+
+    handed_out = []
+    monkeypatch.setattr(views.exports, "_opened", lambda figure: st.container())
+    monkeypatch.setattr(views.exports, "_links", lambda _, handout: handed_out.append(handout))
+    path = tmp_path / "its data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
+    Store().train(mine)
+    at = opened(**{key: state.as_text(value) for key, value in state.of_experiment(mine).items()})
+    assert "carry the path" not in texts(at.caption)
+    at.button(key="agree").click().run()
+    handout = handed_out[-1]
+    assert str(tmp_path) not in "".join(handout.caption)
+    assert "--set 'task.path=its data.npz'" in handout.caption[-1]
+    # On the person's own screen the command works as it is.
+    assert f"'task.path={path}'" in handout.command
+    assert f"carry the path of the data, {path}, " in texts(at.caption)
+
+
+@pytest.fixture
+def touched(monkeypatch):
+    """What was asked of the file system, as text."""
+    asked = []
+
+    def listened(module, name):
+        call = getattr(module, name)
+
+        def heard(place, *args, **more):
+            asked.append(str(place))
+            return call(place, *args, **more)
+
+        monkeypatch.setattr(module, name, heard)
+
+    for module, name in ((os, "stat"), (os, "listdir"), (os, "scandir"), (builtins, "open")):
+        listened(module, name)
+    return asked
+
+
+def test_the_path_of_a_link_is_read_once_the_person_agrees(tmp_path, touched):
+    """Till then nobody can tell by a link which files there are."""
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    said = []
+    for place in (path, tmp_path / "none.npz"):
+        touched.clear()
+        at = opened(task="npz", path=str(place), layers="3")
+        for page in ("verdicts", "plane"):
+            at.switch_page(f"views/{page}.py").run()
+        assert not at.exception
+        assert at.text_input(key="path").value == str(place)
+        assert at.button(key="run").disabled
+        assert str(place) not in touched
+        said.append([element.value for element in (*at.markdown, *at.caption, *at.warning)])
+    assert said[0] == said[1]
+    assert "This path came with the link and is not read yet" in texts(at.sidebar.markdown)
+    at.button(key="agree").click().run()
+    assert str(tmp_path / "none.npz") in touched
+    assert "use an existing .npz file" in texts(at.sidebar.markdown)
+    at.text_input(key="path").set_value(str(path)).run()
+    assert str(path) in touched
+    assert not at.button(key="run").disabled
+    # The address holds what was typed: the page may be loaded again.
+    again = opened(task="npz", path=str(path), layers="3")
+    assert not again.button(key="run").disabled
+    assert "agree" not in [button.key for button in again.button]
+
+
+def test_the_network_path_of_a_link_is_refused(touched):
+    at = opened(task="npz", path="//server/share/x.npz")
+    assert "a drive letter or a mounted folder" in texts(at.sidebar.markdown)
+    assert "agree" not in [button.key for button in at.button]
+    assert not [place for place in touched if "server" in place]
 
 
 def test_a_network_that_is_too_large_is_not_offered_to_be_run():
@@ -387,6 +474,7 @@ def test_wrong_data_are_named_beside_the_path(tmp_path, task, content, message):
     if content is not None:
         np.savez(path, **content)
     at = opened(task=task, path=str(path))
+    at.button(key="agree").click().run()
     assert not at.exception
     red = [m.value for m in at.markdown if m.value.startswith(":red[")]
     assert len(red) == 1
@@ -481,6 +569,30 @@ def test_a_page_loaded_during_a_training_can_end_it_from_other_settings(monkeypa
     at.button(key="cancel_other").click().run()
     job.listener.join()
     assert (job.cancelled, job.state) == (True, "stopped")
+
+
+def test_work_that_waits_for_its_turn_says_so(monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", "import sys; sys.stdin.read()"))
+    monkeypatch.setattr(jobs.registry(), "_cores", 1)
+    jobs.registry().start("train another", {"job": "train"})
+    Store().train(SMALL)
+    at = opened(**as_link(SMALL), est="ksg")
+    assert "Estimating, waiting: 1 worker is at work" in texts(at.caption)
+    assert not at.get("progress")
+    assert "stop_work" in [button.key for button in at.button]
+
+
+def test_a_training_whose_result_could_not_be_kept_says_why():
+    heard = []
+    Store().train(SMALL, progress=heard.append, should_stop=lambda: len(heard) > 0)
+    why = "cache: what is computed could not be kept (No space left on device)"
+    job = jobs.Job({"job": "train"}, state="done", notices=[why])
+    jobs.registry()._jobs[runs.training_key(SMALL)] = job
+    at = opened(**as_link(SMALL))
+    said = f"The training reached its end, but its result could not be kept: {why}"
+    assert [shown(error.value) for error in at.error] == [said]
+    assert not at.warning
+    assert at.button(key="run").label == "Continue"
 
 
 def upload(at, name, content):

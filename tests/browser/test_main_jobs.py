@@ -2,12 +2,13 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import ROOT, Server
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +29,10 @@ def chart(page):
 
 def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
+
+
+def link(page, name):
+    return page.get_by_role("link", name=name, exact=True)
 
 
 def choose(page, label, option):
@@ -217,17 +222,18 @@ def test_the_files_that_a_figure_hands_out(server, open_page):
     }
     for name, head in heads.items():
         with page.expect_download() as download:
-            button(page, name).click()
+            link(page, name).click()
         content = Path(download.value.path()).read_bytes()
         assert content.lstrip().startswith(head), name
     with page.expect_download() as download:
-        button(page, "CSV").click()
+        link(page, "CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("epoch,layer,replicate,i_xt,i_ty")
     assert len(lines) == 1 + 60 * 6 * 10
     with page.expect_download() as download:
-        button(page, "Experiment").click()
+        link(page, "Experiment").click()
     assert json.loads(Path(download.value.path()).read_text())["training"]["epochs"] == 8000
+    assert re.fullmatch(r"experiment-[0-9a-f]{8}\.json", download.value.suggested_filename)
 
 
 def test_a_cell_of_the_verdict_map_shows_its_curve(server, open_page):
@@ -309,7 +315,7 @@ def test_gradients_by_definition_protocol_and_layer(server, open_page):
     weights = page.get_by_role("tabpanel", name="Weights")
     weights.get_by_text("Export this figure").click()
     with page.expect_download() as download:
-        button(page, "PDF").click()
+        link(page, "PDF").click()
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
 
 
@@ -343,3 +349,50 @@ def test_a_killed_server_leaves_nothing_broken(browser, open_page, tmp_path):
         expect(button(page, "Continue")).to_be_enabled()
     finally:
         second.kill()
+
+
+def test_every_download_succeeds_while_the_page_computes(server, open_page):
+    page = idle(open_page(server.url + "/?preset=saxe-tanh&est=ksg"))
+    page.get_by_text("Export this figure").click()
+    computing = page.get_by_text(re.compile(r"(Estimating|All values of the slider): \d+%"))
+    seen = set()
+    for i in range(25):
+        seen.add(computing.inner_text())
+        with page.expect_download(timeout=10_000) as download:
+            link(page, ("PNG", "CSV", "SVG", "Experiment", "HTML")[i % 5]).click()
+        assert Path(download.value.path()).stat().st_size > 500
+    # The page was drawn again all the while.
+    assert len(seen) > 2
+
+
+@pytest.mark.parametrize(
+    "page_name", ["", "layers", "sensitivity", "verdicts", "trials", "gradients", "guide"]
+)
+def test_a_page_opened_directly_asks_for_nothing_that_is_not_there(server, browser, page_name):
+    wrong = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("response", lambda answer: answer.ok or wrong.append(answer.url))
+        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.goto(f"{server.url}/{page_name}")
+        idle(page)
+        page.get_by_role("link", name="Guide", exact=True).click()
+        expect(page.get_by_text("Who said what")).to_be_visible()
+        assert page.url.split("?")[0] == f"{server.url}/guide"
+    assert wrong == []
+
+
+def test_a_handed_out_page_runs_no_script_of_a_caption(browser, tmp_path):
+    sys.path.insert(0, str(ROOT / "app"))
+    import charts
+    import export
+
+    hostile = "</script><script>document.title = 'taken'</script>"
+    drawing = charts.network_drawing([charts.DrawnLayer(units, str(units)) for units in (4, 2)])
+    place = tmp_path / "figure.html"
+    place.write_bytes(export.to_html(drawing, [hostile]))
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(place.as_uri())
+        expect(page.locator("svg.marks")).to_contain_text("</script><script>document.title")
+        assert page.title() == "Chart"

@@ -265,6 +265,21 @@ def test_names_in_json_are_echoed_in_one_clean_line(text):
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize("task", ["npz", "idx"])
+@pytest.mark.parametrize(
+    "path",
+    [r"\\server\share\x.npz", "//server/share", r"\/server\x", r"\\?\UNC\server\x", " //a/b"],
+)
+def test_a_network_path_is_refused_with_the_way_out(task, path):
+    with pytest.raises(FieldError) as refused:
+        Task(task, path=path)
+    assert str(refused.value) == (
+        f"path: {path!r} is not allowed; use a drive letter or a mounted folder instead of a"
+        " network path"
+    )
+    Task(task, path=path.strip()[1:])
+
+
 def test_file_tasks_need_a_path():
     for name in ("idx", "npz"):
         with pytest.raises(FieldError, match="path"):
