@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
+import linked
 import session
 import state
 from describe import plain
@@ -59,11 +60,11 @@ def refusal() -> str | None:
     return None
 
 
-def open_argument() -> None:
-    """Put what the command line names on the screen of a new session that has no link."""
+def open_argument(has_link: bool) -> None:
+    """Put what the command line names on the screen of a new session, unless it has a link."""
     is_new = not st.session_state.get("argument_seen")
     st.session_state["argument_seen"] = True
-    for path in _arguments() if is_new and not st.query_params else ():
+    for path in _arguments() if is_new and not has_link else ():
         _open(path, path)
 
 
@@ -98,6 +99,8 @@ def _open(name: str, file: str | BinaryIO) -> None:
     if isinstance(found, Run):
         st.session_state["opened"] = found
         found = found.experiment
+    # The file may come from anybody.
+    linked.came(found.task.path)
     session.put(state.of_experiment(found))
     st.session_state["opened_name"] = printable(name)
 

@@ -42,8 +42,9 @@ page = st.navigation(
     ],
     position="top",
 )
+has_link = bool(st.query_params)
 session.begin()
-opening.open_argument()
+opening.open_argument(has_link)
 sidebar.draw()
 page.run()
 session.end()

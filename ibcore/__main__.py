@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import pandas as pd
 
+from ibcore import cache_command
 from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
@@ -186,6 +187,8 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("fetch", help="Download the data of a task once.")
     data.add_argument("task", help=f"The task: {', '.join(SOURCES)}.")
     data.set_defaults(command=_fetch)
+
+    cache_command.add(commands)
 
     presets = commands.add_parser("presets", help="List the presets, or print one as JSON.")
     presets.add_argument("name", nargs="?", help="The preset to print.")

@@ -7,6 +7,7 @@ partial/KEY/                trainings that have not ended, see `ibcore.journal`
 """
 
 import contextlib
+import math
 import os
 import re
 import time
@@ -153,6 +154,15 @@ class Cache:
         for part, limit in limits.items():
             current = [i for i in items if i.part == part and not _is_outdated(i)]
             unwanted += _beyond(limit, current, now)
+        return self._removed([item for item in unwanted if now - item.used > _HOUR])
+
+    def shrink(self, n_bytes: float) -> list[Item]:
+        """Remove what was used least recently until so many bytes are left; returns it.
+
+        What was used within the hour stays.
+        """
+        now, items = time.time(), self.items()
+        unwanted = _beyond(Limit(n_bytes, math.inf), items, now)
         return self._removed([item for item in unwanted if now - item.used > _HOUR])
 
     def clear(self) -> list[Item]:

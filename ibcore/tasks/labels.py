@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ibcore.experiment import FieldError
+from ibcore.reprs import brief
 from ibcore.stack import MAX_WIDTH
 
 _FEW = 10
@@ -23,6 +24,8 @@ class Labels:
     y: np.ndarray
     classes: tuple[str, ...]
     note: str = ""
+
+    __repr__ = brief
 
 
 def read_labels(y: np.ndarray, n: int, bin_y: int | None = None) -> Labels:

@@ -482,46 +482,50 @@ def test_wrong_data_are_named_beside_the_path(tmp_path, task, content, message):
     assert at.button(key="run").disabled
 
 
-def own(tmp_path, **arrays):
+def own(tmp_path, arrays, **link):
+    """A page on which the person lets the data of the link be read."""
     np.savez(tmp_path / "data.npz", **arrays)
-    return {"task": "npz", "path": str(tmp_path / "data.npz"), "layers": "4"}
+    at = opened(task="npz", path=str(tmp_path / "data.npz"), layers="4", **link)
+    if any(button.key == "agree" for button in at.button):
+        at.button(key="agree").click().run()
+    return at
 
 
 def test_what_was_taken_for_which_class_is_said_below_the_task(tmp_path):
-    at = opened(**own(tmp_path, x=np.eye(6), y=np.array([[-1], [1], [1]] * 2)))
+    at = own(tmp_path, {"x": np.eye(6), "y": np.array([[-1], [1], [1]] * 2)})
     assert "Labels: -1 -> 0, 1 -> 1 (y is a column)" in texts(at.sidebar.caption)
     assert "Labels:" not in texts(opened().sidebar.caption)
 
 
 def test_names_of_classes_are_no_markup(tmp_path):
     names = np.array(["[a](http://b.c)", "\x1b*b*"] * 3)
-    at = opened(**own(tmp_path, x=np.eye(6), y=names))
+    at = own(tmp_path, {"x": np.eye(6), "y": names})
     line = next(c.value for c in at.sidebar.caption if c.value.startswith("Labels"))
     assert "\\[a\\]\\(http" in line
     assert line.isprintable()
 
 
 def test_numbers_are_binned_on_the_page(tmp_path):
-    link = own(tmp_path, x=np.eye(8), y=np.arange(8) / 2)
-    at = opened(**link)
+    arrays = {"x": np.eye(8), "y": np.arange(8) / 2}
+    at = own(tmp_path, arrays)
     assert "set bin_y" in texts(at.sidebar.markdown)
     at.text_input(key="biny").set_value("2").run()
     assert not at.exception
     said = texts(at.sidebar.caption)
     assert "Labels: [0, 1.75) -> 0, [1.75, 3.5] -> 1 (2 quantile classes)" in said
     assert not at.button(key="run").disabled
-    assert "2 quantile classes" in texts(opened(**link, biny="2").sidebar.caption)
+    assert "2 quantile classes" in texts(own(tmp_path, arrays, biny="2").sidebar.caption)
 
 
 def test_large_columns_are_named_until_they_are_standardised(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, 3)) * [1000, 1, 1]
-    link = own(tmp_path, x=x, y=np.arange(20) % 2)
-    at = opened(**link)
+    arrays = {"x": x, "y": np.arange(20) % 2}
+    at = own(tmp_path, arrays)
     assert "the largest column, 0 counted from 0" in texts(at.sidebar.warning)
     at.checkbox(key="std").check().run()
     assert not at.exception
     assert not at.sidebar.warning
-    assert not opened(**link, std="true").sidebar.warning
+    assert not own(tmp_path, arrays, std="true").sidebar.warning
 
 
 def test_options_of_own_data_have_no_place_for_other_tasks():
@@ -785,3 +789,80 @@ def test_a_run_without_a_test_set_has_no_test_samples():
     at.session_state["options"] = True
     at.run()
     assert not at.exception
+
+
+def test_the_path_in_an_opened_experiment_is_read_once_the_person_agrees(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
+    at = upload(opened(), "experiment.json", mine.to_json().encode())
+    assert not at.exception
+    assert "not read yet" in texts(at.sidebar.markdown)
+    assert at.button(key="run").disabled
+    at.button(key="agree").click().run()
+    assert not at.button(key="run").disabled
+
+
+def test_a_run_and_an_experiment_open_by_their_path(tmp_path):
+    train(SMALL, device="cpu").save(tmp_path / "run.npz")
+    (tmp_path / "my experiment.json").write_text(Experiment().to_json())
+    at = opened()
+    at.text_input(key="open_path").set_value(f'"{tmp_path / "run.npz"}"').run()
+    assert not at.exception
+    assert layers(at) == ["1: 4 tanh", "2: 3 tanh", "3: 2 softmax"]
+    assert "Opened: " in shown(texts(at.sidebar.caption))
+    at.text_input(key="open_path").set_value(str(tmp_path / "my experiment.json")).run()
+    assert at.text_input(key="layers").value == "10-7-5-4-3"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/nowhere/run.npz", "run file: '/nowhere/run.npz' does not exist"),
+        ("/nowhere/experiment.json", "No such file or directory"),
+        ("/dev/zero", "run file: it is not a regular file"),
+        ("/dev", "run file: it is not a regular file"),
+        ("/dev/zero.json", "No such file or directory"),
+        ("\x1b[31m", "does not exist"),
+    ],
+)
+def test_a_wrong_path_is_one_line_and_the_screen_stays(path, message):
+    at = opened()
+    at.text_input(key="open_path").set_value(path).run()
+    assert not at.exception
+    (error,) = at.error
+    assert message in shown(error.value)
+    assert error.value.isprintable()
+    assert layers(at)
+
+
+@pytest.mark.parametrize("content", [b'{"\\ud800":1}', b'{"task": {"name": "\\ud800"}}'])
+def test_text_that_is_no_text_leaves_the_page_as_it_is(content):
+    at = upload(opened(), "experiment.json", content)
+    assert not at.exception
+    (error,) = at.error
+    assert "\\ud800" in shown(error.value)
+    error.value.encode()
+    assert layers(at)
+
+
+def test_an_experiment_is_refused_by_its_size_before_it_is_read():
+    content = b"[" + b"{}," * 500_000 + b"{}]"
+    at = upload(opened(), "experiment.json", content)
+    assert not at.exception
+    (error,) = at.error
+    assert "an experiment has at most 1,000,000 bytes" in shown(error.value)
+
+
+def test_the_command_line_names_a_run_for_new_sessions_without_a_link(tmp_path, monkeypatch):
+    train(SMALL, device="cpu").save(tmp_path / "run.npz")
+    monkeypatch.setattr("sys.argv", ["app/main.py", str(tmp_path / "run.npz")])
+    at = opened()
+    assert not at.exception
+    assert layers(at) == ["1: 4 tanh", "2: 3 tanh", "3: 2 softmax"]
+    assert layers(opened(preset="original-code"))[0] == "1: 10 tanh"
+
+
+def test_the_size_of_the_cache_is_in_the_sidebar():
+    Store().train(SMALL)
+    assert "Cache: " in texts(opened().sidebar.caption)

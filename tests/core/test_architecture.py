@@ -41,6 +41,7 @@ ORDER = (
     "results",
     "terminal",
     "remarks",
+    "cache_command",
     "__main__",
 )
 
@@ -99,7 +100,7 @@ def test_only_the_store_touches_the_cache():
             continue
         for name in imports(path):
             assert name.split(".")[0] != "platformdirs", path
-            assert part(path) in ("cache", "worker", "__main__") or name != "ibcore.cache", path
+            assert part(path) in ("store", "cache_command") or name != "ibcore.cache", path
 
 
 def test_only_the_downloads_use_a_network():

@@ -796,3 +796,45 @@ def test_wrong_input_is_one_line_and_status_2(tmp_path, refused, monkeypatch):
     monkeypatch.setenv("IBCORE_DATA_DIR", str(tmp_path))
     for name, (words, expected) in wrong(tmp_path).items():
         assert expected in refused(*words), name
+
+
+# The cache
+
+
+def test_the_cache_is_listed_pruned_and_cleared(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(folder))
+    assert main("cache", "list") == 0
+    assert "all               0    0 bytes  never" in capsys.readouterr().out
+    assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
+    old = folder / "curves-0" / "old"
+    old.parent.mkdir()
+    old.write_bytes(bytes(1000))
+    os.utime(old, (0, 0))
+    capsys.readouterr()
+
+    assert main("cache", "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == ["kind", "curves", "run", "all"]
+    assert lines[-1] == str(folder)
+
+    assert main("cache", "prune") == 0
+    assert capsys.readouterr().out == f"removed 1 entries, 1.0 kB, of {folder}\n"
+    assert main("cache", "prune", "--max-mb", "0", "--max-days", "0") == 0
+    assert "removed 0 entries" in capsys.readouterr().out, "what is in use stays"
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))
+    assert main("cache", "prune", "--max-mb", "0") == 0
+    assert "removed 0 entries" not in capsys.readouterr().out
+
+    assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
+    assert main("cache", "clear") == 0
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+@pytest.mark.parametrize("option", ["--max-mb", "--max-days"])
+def test_limits_of_the_cache_that_are_none_are_refused(option, value, capsys):
+    assert main("cache", "prune", option, value) == 2
+    line = f"ibcore: {option}: {float(value)} is not allowed; use a number from 0\n"
+    assert capsys.readouterr().err == line

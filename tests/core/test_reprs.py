@@ -2,13 +2,18 @@
 
 import importlib
 import inspect
+import io
 import pkgutil
+import zipfile
 from dataclasses import is_dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 import ibcore
 from ibcore import phases
+from ibcore.archive import Header
+from ibcore.cache import LIMITS, Item
 from ibcore.checks import beyond_limits
 from ibcore.claims import Claim
 from ibcore.estimators import ESTIMATORS, Binning, Information
@@ -22,6 +27,8 @@ from ibcore.probes import PROBES
 from ibcore.stack import Conv, Dense, Drop, Pool
 from ibcore.tasks import SOURCES, Dataset, load
 from ibcore.tasks.downloads import Source
+from ibcore.tasks.labels import class_labels
+from ibcore.tasks.npy import StoredArray
 from ibcore.theory import TRUTHS, Truth
 from ibcore.training import Progress, Trainer, resolve_device
 from ibcore.trials import CONTENDERS, Trial
@@ -53,6 +60,7 @@ def examples():
     t = RNG.random((30, 50, 4)).astype(np.float32)
     trainer = Trainer(experiment, run.dataset, resolve_device("cpu"))
     source = next(iter(SOURCES.values()))
+    archive = zipfile.ZipFile(io.BytesIO(trained(tiny()).to_bytes()))
     return [
         *(run, run.dataset, experiment, experiment.task, experiment.network, experiment.training),
         *(experiment.recording, next(run.pieces(0)), run.ensemble(0), trainer.checkpoint()),
@@ -70,6 +78,11 @@ def examples():
         Trial(truth, CONTENDERS[0], 100, 0),
         beyond_limits(run, Binning(limits=(-1.0, 1e-3)), View()),
         *(Progress(1, 2, 1, None), View(), Masks(0, 0, 0), source, source.files[0]),
+        *(LIMITS.values()),
+        Item(Path("/a/file"), "run", 10, 0.0),
+        class_labels(np.arange(5000)),
+        Header((5, 6), np.dtype("<f4"), False, 128),
+        StoredArray(archive, archive.infolist()[0], "w1", (5, 6), False, np.dtype("<f4")),
         *(Dense(3), Conv(3, 3), Pool(2), Drop(0.5), Claim("maximum", "holds", (1, 2), ())),
     ]
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import queue
+import random
 import subprocess
 import sys
 import threading
@@ -433,3 +434,26 @@ def test_a_wrong_request_to_the_process_is_one_error_and_no_traceback(tmp_path):
     with working(tmp_path, "hello") as process:
         assert_one_error(process.events(), "request")
         assert process.ended_well()
+
+
+def test_a_worker_killed_at_any_moment_leaves_a_cache_that_goes_on(tmp_path):
+    """Killed while curves are kept: no damage, nothing computed twice, the same in the end."""
+    run, values = trained(tiny(epochs=300, checkpoints=100)), list(range(2, 42))
+    run.save(tmp_path / "run.npz")
+    request = {"job": "curves", "run": str(tmp_path / "run.npz"), "values": values}
+    request["estimator"] = to_dict(Binning())
+    done, rng = 0, random.Random(1)
+    for _ in range(4):
+        with working(tmp_path, request) as worker:
+            worker.wait_for_progress(done + 1)
+            time.sleep(rng.uniform(0, 0.05))
+        told = []
+        known, now = Store(tmp_path, notice=told.append).known_curves(run, Binning(), values)
+        assert now > done
+        done = now
+        expected = information_curves(run, Binning(), values)
+        expected = expected[expected["epoch"].isin(known["epoch"])]
+        # Another process may round an activation at the edge of a bin to its other side.
+        pd.testing.assert_frame_equal(known, expected, atol=0.01)
+    assert told == []
+    assert done < 100, "killed before its end"
