@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux tells it"),
 ]
 
-BROWSERS, UPLOADS, SECONDS = 10, 40, 60
+BROWSERS, UPLOADS, SECONDS = 10, 40, 600
 LIMIT = 1_200_000_000
 """Bytes."""
 
