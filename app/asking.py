@@ -26,9 +26,9 @@ def worker(key: str, request: Callable[[], dict], unkept: str) -> jobs.Job:
     """
     job = jobs.registry().get(key)
     if job is not None and not job.retired:
-        job.seen = time.monotonic()
         if job.state == "done":
             job.missed(unkept)
+        job.seen = time.monotonic()
         if job.busy or job.state == "failed" or job.cancelled:
             return job
     return jobs.registry().start(key, request())

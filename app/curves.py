@@ -19,7 +19,10 @@ from ibcore.estimators import Binning, Estimator, Gaussian, Quantised, to_dict
 from runs import Shown, store
 
 QUICK = (Binning, Gaussian, Quantised)
-"""Estimators that a page need not leave to a worker where layers are not images."""
+"""Estimators that a page need not leave to a worker unless the run is large."""
+
+LARGE = 20_000_000
+"""Activations of a checkpoint, of which pages side by side would take the server's memory."""
 
 LIVE_SECONDS, PAGE_SECONDS = 0.4, 2.0
 """After how long a look begins no further checkpoint: at a run in training, at any other."""
@@ -49,9 +52,13 @@ class Curves:
         return self.growing or (self.job is not None and self.job.busy)
 
 
-def spared(shown: Shown) -> bool:
-    """Whether a training under way is spared the estimates, which take long with images."""
-    return shown.origin == "live" and bool(shown.run.experiment.network.filters)
+def spared(shown: Shown, view: View) -> bool:
+    """Whether a training under way is spared the estimates, which take long with large runs."""
+    return shown.origin == "live" and _is_large(shown.run, view)
+
+
+def _is_large(run: Run, view: View) -> bool:
+    return bool(run.experiment.network.filters) or run.n_activations(*view.selection) > LARGE
 
 
 def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
@@ -62,7 +69,7 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     the worker, whose checkpoints appear as they are done: first at the value where the
     worker was set to it, then the ladder. Empty where a training is spared.
     """
-    if spared(shown):
+    if spared(shown, view):
         return Curves(pd.DataFrame(), False)
     run = shown.run
     if shown.origin == "live":
@@ -70,7 +77,7 @@ def plane(shown: Shown, estimator: Estimator, view: View) -> Curves:
     found = known_plane(shown, estimator, view)
     if found.whole:
         return found
-    if _is_quick(run, estimator):
+    if _is_quick(run, estimator, view):
         job = _request(shown, estimator, view)
         return replace(_in_time(run, estimator, view, PAGE_SECONDS), job=job)
     return _growing(shown, estimator, view, found.table)
@@ -111,8 +118,8 @@ def _whole_value(name: tuple, _run: Run, _estimator: Estimator, _view: View) -> 
     return table.drop(columns=_estimator.parameter)
 
 
-def _is_quick(run: Run, estimator: Estimator) -> bool:
-    return isinstance(estimator, QUICK) and not run.experiment.network.filters
+def _is_quick(run: Run, estimator: Estimator, view: View) -> bool:
+    return isinstance(estimator, QUICK) and not _is_large(run, view)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -136,7 +143,7 @@ def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection
     quick is estimated at once beside it, as in `plane`. At a run in training, what a
     moment allows, and nothing where it is spared.
     """
-    if spared(shown):
+    if spared(shown, view):
         return Curves(pd.DataFrame(), False)
     run = shown.run
     only = [k for k, epoch in enumerate(run.epochs.tolist()) if epoch in epochs]
@@ -146,7 +153,7 @@ def at_epochs(shown: Shown, estimator: Estimator, view: View, epochs: Collection
         table = _kept_ladder(run, estimator, view, tuple(only))
         return Curves(_at_value(table, estimator), True)
     job = _request(shown, estimator, view, epochs=run.epochs[only].tolist())
-    if _is_quick(shown.run, estimator):
+    if _is_quick(shown.run, estimator, view):
         return replace(_in_time(run, estimator, view, PAGE_SECONDS, only), job=job)
     values = estimator.default_ladder
     table, _ = store().known_curves(run, estimator, values, view=view, only=only)
@@ -160,7 +167,7 @@ def at_hand(shown: Shown, estimator: Estimator, view: View) -> Curves:
     try:
         return Curves(_at_value(_kept_ladder(shown.run, estimator, view), estimator), True)
     except LookupError:
-        if _is_quick(shown.run, estimator):
+        if _is_quick(shown.run, estimator, view):
             return _in_time(shown.run, estimator, view, PAGE_SECONDS)
     value = getattr(estimator, estimator.parameter)
     table, done = store().known_curves(shown.run, estimator, [value], view=view)

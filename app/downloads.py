@@ -8,21 +8,22 @@ finds none.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to hand out: `make` gives its content; `name` is the file's, `mime` its kind."""
+    """A file to hand out: `make` gives its content or where it is; `name`, `mime` as sent."""
 
-    make: Callable[[], bytes]
+    make: Callable[[], bytes | Path]
     name: str
     mime: str
 
@@ -54,8 +55,10 @@ async def _send(request: Request) -> Response:
     file = None if shelf is None else shelf.files.get(request.path_params["key"])
     if file is None:
         raise HTTPException(404)
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     content = await run_in_threadpool(file.make)
+    if isinstance(content, Path):
+        return FileResponse(content, media_type=file.mime, filename=file.name)
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return Response(content, media_type=file.mime, headers=headers)
 
 

@@ -1,4 +1,4 @@
-"""A chart or a table as the bytes of a file.
+"""A chart as the bytes of a file.
 
 Charts are plain values here, so nothing that another thread does to the settings
 of a plotting library can reach them, and no file loads anything from a network.
@@ -6,7 +6,6 @@ of a plotting library can reach them, and no file loads anything from a network.
 
 from collections.abc import Sequence
 
-import pandas as pd
 import vl_convert
 
 from charts import THEMES, plain, with_caption
@@ -48,11 +47,6 @@ def _inert(page: str) -> str:
     before, start, rest = page.partition("const spec = ")
     spec, end, after = rest.rpartition("const opts = ")
     return before + start + spec.replace("<", "\\u003c") + end + after
-
-
-def to_csv(table: pd.DataFrame) -> bytes:
-    """The table as CSV in UTF-8, with its column names and without an index."""
-    return table.to_csv(index=False).encode()
 
 
 def _on_paper(chart: dict, caption: Sequence[str]) -> dict:

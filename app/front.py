@@ -19,7 +19,7 @@ TITLES = {
 }
 """By the name of their file in `views` and of their address; the first is the start page."""
 
-# Streamlit's script would else look for the server below the page's address first, in vain.
+# Otherwise Streamlit's script first looks for the server below the page's own address.
 _WHERE_THE_SERVER_IS = "<script>window.__streamlit = {BACKEND_BASE_URL: location.origin}</script>"
 
 

@@ -71,8 +71,12 @@ class Job:
         return self.request["job"] in OWN
 
     def missed(self, unkept: str) -> None:
-        """What it is done with is not there; at first sight it may have been kept just now."""
-        if self.looked_for:
+        """Fail if the result is still missing at the second look in a row."""
+        now = time.monotonic()
+        if now - self.seen > WANTED_SECONDS:
+            # It was found meanwhile, else a page would have asked; now it was removed.
+            self.state = "stopped"
+        elif self.looked_for:
             self.state, self.error = "failed", unkept
         self.looked_for = True
 
@@ -207,8 +211,10 @@ class Jobs:
         job.listener.start()
 
     def _follow(self, job: Job) -> None:
-        _listen(job)
-        self._launch_next()
+        try:
+            _listen(job)
+        finally:
+            self._launch_next()
 
     def _watch(self) -> None:
         """Look after work that nobody asks about as long as there is a job."""
@@ -243,7 +249,8 @@ def _worker(request: dict) -> subprocess.Popen:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     # If it is gone already, its listener says why.
     with contextlib.suppress(OSError):

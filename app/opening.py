@@ -1,5 +1,6 @@
 """Open a run or an experiment: from an upload, a path, or the command line."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import session
 import state
 from describe import plain
 from ibcore import Experiment, Run
-from ibcore.experiment import MAX_JSON, printable
+from ibcore.experiment import printable
 from ibcore.files import open_regular
 from runs import store
 
@@ -51,12 +52,12 @@ def _arguments() -> list[str]:
 def refusal() -> str | None:
     """What is wrong with the command line, in one line; None where nothing is."""
     if len(_arguments()) > 1:
-        return f"Nothing is served. One run or experiment can be opened, not {len(_arguments())}."
+        return f"The app did not start: it opens one run or experiment, not {len(_arguments())}."
     for path in _arguments():
         try:
             _read(path, path, Run.load)
         except (ValueError, OSError) as error:
-            return f"Nothing is served. {_fault(path, error)}"
+            return f"The app did not start: {_fault(path, error)}"
     return None
 
 
@@ -65,7 +66,7 @@ def open_argument(has_link: bool) -> None:
     is_new = not st.session_state.get("argument_seen")
     st.session_state["argument_seen"] = True
     for path in _arguments() if is_new and not has_link else ():
-        _open(path, path)
+        _open(path, path, _opened_once)
 
 
 def _open_upload() -> None:
@@ -83,16 +84,21 @@ def _upload_key() -> str:
 def _open_path() -> None:
     path = st.session_state["open_path"].strip().strip("\"'")
     if path:
-        _open(path, str(Path(path).expanduser()))
+        _open(path, os.path.expanduser(path))
 
 
-def _open(name: str, file: str | BinaryIO) -> None:
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _opened_once(path: str) -> Run:
+    return store().open(path)
+
+
+def _open(name: str, file: str | BinaryIO, open_run: Callable[..., Run] | None = None) -> None:
     """Put a run or an experiment on the screen; what was there stays if it is none."""
     for key in ("open_error", "opened_name"):
         st.session_state.pop(key, None)
     try:
         with _one_at_a_time():
-            found = _read(name, file, store().open)
+            found = _read(name, file, open_run or store().open)
     except (ValueError, OSError) as error:
         st.session_state["open_error"] = _fault(name, error)
         return
@@ -105,7 +111,7 @@ def _open(name: str, file: str | BinaryIO) -> None:
     st.session_state["opened_name"] = printable(name)
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def _one_at_a_time() -> threading.Lock:
     """Files that are read side by side would take their memory side by side."""
     return threading.Lock()
@@ -120,15 +126,5 @@ def _read(name: str, file: str | BinaryIO, open_run: Callable[..., Run]) -> Run 
         return open_run(file)
     if isinstance(file, str):
         with open_regular(file) as opened:
-            return _experiment(opened)
-    return _experiment(file)
-
-
-def _experiment(file: BinaryIO) -> Experiment:
-    content = file.read(MAX_JSON + 1)
-    if len(content) > MAX_JSON:
-        raise ValueError(f"an experiment has at most {MAX_JSON:,} bytes")
-    try:
-        return Experiment.from_json(content.decode())
-    except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8") from None
+            return Experiment.from_file(opened)
+    return Experiment.from_file(file)

@@ -1,6 +1,5 @@
 """What keeps the program to this machine and its person: settings of Streamlit, and middleware."""
 
-import ipaddress
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
@@ -20,12 +19,12 @@ def refusal() -> str | None:
         if not is_safe(value):
             place = config.get_where_defined(key)
             wrong = f"{key}: {value!r} is not allowed; use {allowed}"
-            return f"Nothing is served. {wrong} (set by: {place})"
+            return f"The app did not start: {wrong} (set by: {place})"
     return None
 
 
 def middleware() -> list[Middleware]:
-    """Refuse requests for other hosts, of which Streamlit itself refuses WebSockets alone."""
+    """Refuse requests for other hosts; Streamlit itself checks only WebSockets."""
     hosts = config.get_option("server.allowedHosts")
     return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Unframed)]
 
@@ -45,27 +44,21 @@ class Unframed:
         await self.app(scope, receive, send_with_header)
 
 
-def _is_loopback(host: object) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(str(host).strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _are_loopback(hosts: list[str]) -> bool:
-    # An empty list allows every name.
-    return bool(hosts) and all(_is_loopback(host) for host in hosts)
+_NAMES = ("127.0.0.1", "localhost")
+"""What this machine calls itself; requests for any other name are refused."""
 
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "server.address": (_is_loopback, "127.0.0.1 or another address of this machine alone"),
-    "server.allowedHosts": (_are_loopback, "localhost, 127.0.0.1 or both"),
+    "server.address": (lambda address: address in _NAMES, " or ".join(_NAMES)),
+    "server.allowedHosts": (
+        lambda hosts: bool(hosts) and {*hosts} <= {*_NAMES},
+        "localhost, 127.0.0.1 or both",
+    ),
     "server.enableCORS": (lambda on: on is True, "true"),
     "server.corsAllowedOrigins": (lambda origins: not origins, "an empty list"),
     "server.enableXsrfProtection": (lambda on: on is True, "true"),
     "server.maxUploadSize": (lambda size: size <= UPLOAD_MB, f"at most {UPLOAD_MB} (MB)"),
     "client.allowedOrigins": (lambda origins: not origins, "an empty list"),
+    "server.baseUrlPath": (lambda path: not path, "nothing"),
     "browser.gatherUsageStats": (lambda on: on is False, "false"),
 }

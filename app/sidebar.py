@@ -285,7 +285,7 @@ def start(experiment: Experiment) -> None:
 
 def _price(experiment: Experiment | None, active: bool, found) -> str:
     if experiment is None:
-        return "Nothing starts before what is marked in red below is mended."
+        return "Correct the fields marked in red to run this."
     if active:
         return "In training; see the page for its progress."
     if found is not None and found[1] != "partial":
@@ -323,10 +323,10 @@ def _one_at_a_time() -> threading.Lock:
 def _cache_line() -> str:
     cache = store().cache
     if not cache.usable:
-        return plain(f"Cache: none, {cache.folder} is not used.")
+        return plain(f"No cache: {cache.folder} cannot be used.")
     size = in_words(sum(item.n_bytes for item in cache.items()))
     where = plain(f"Cache: {size} in {cache.folder}.")
-    return f"{where} `python -m ibcore cache` lists and clears it."
+    return f"{where} `python -m ibcore cache list` shows it, `cache clear` empties it."
 
 
 def theme() -> str:

@@ -16,6 +16,7 @@ from ibcore import cache_command
 from ibcore.comparison import by_channels, compared
 from ibcore.estimators import CORRECTIONS, ESTIMATORS, Estimator, from_dict, to_dict
 from ibcore.experiment import Experiment, FieldError
+from ibcore.files import open_regular
 from ibcore.gradients import DEFINITIONS
 from ibcore.plane import check_any_sound
 from ibcore.presets import (
@@ -134,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verdicts = commands.add_parser(
         "verdicts",
-        help="Write whether each layer compresses at every value of an estimator as CSV.",
+        help="For every value of the estimator, write as CSV whether each layer compresses.",
     )
     _add_run_and_out(verdicts)
     _add_estimator(verdicts, on_ladder=True)
@@ -224,7 +225,9 @@ def _add_estimator(
     """
     width = "The width of bins, or of Rényi's kernel."
     if on_ladder:
-        width = "Bins by width, whatever this value, or the width of Rényi's kernel."
+        width = (
+            "Use bins of a fixed width (its value is ignored), or set the width of Rényi's kernel."
+        )
     group = parser.add_argument_group(
         "estimator",
         "Options left out are those of the preset. Without a preset, quantised networks are"
@@ -358,9 +361,8 @@ def _experiment(name: str) -> tuple[Experiment, list[Estimator]]:
         allowed = "a .json file or one of " + ", ".join(PRESETS)
         raise FieldError("experiment", name, allowed)
     try:
-        return Experiment.from_json(Path(name).read_text(encoding="utf-8")), []
-    except UnicodeDecodeError:
-        raise FieldError("experiment", name, "a .json file, which is text in UTF-8") from None
+        with open_regular(name) as file:
+            return Experiment.from_file(file), []
     except OSError as error:
         raise OSError(f"experiment: {name!r} cannot be read: {error.strerror}") from None
 
@@ -407,19 +409,6 @@ def _name_divergence(run: Run) -> None:
             say(f"replicate {replicate} diverged at epoch {epoch}")
 
 
-def _loaded(name: str) -> Run:
-    """The run in that file."""
-    if os.path.exists(name) and not os.path.isfile(name):
-        raise ValueError(f"run file: {name!r} is not a regular file")
-    try:
-        open(name, "rb").close()
-    except FileNotFoundError:
-        raise ValueError(f"run file: {name!r} does not exist") from None
-    except OSError as error:
-        raise OSError(f"run file: {name!r} cannot be read: {error.strerror}") from None
-    return Run.load(name)
-
-
 def _curves(
     run: Run,
     estimator: Estimator,
@@ -434,7 +423,7 @@ def _curves(
 
 
 def _plane(options: argparse.Namespace) -> int:
-    run = _loaded(options.run)
+    run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     view = _view(options, run)
     table = _plane_table(run, estimator, view)
@@ -459,7 +448,7 @@ def _write(table: pd.DataFrame, out: Path | None) -> None:
 
 
 def _verdicts(options: argparse.Namespace) -> int:
-    run = _loaded(options.run)
+    run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     view = _view(options, run)
     with Bar("checkpoint") as bar:
@@ -471,7 +460,7 @@ def _verdicts(options: argparse.Namespace) -> int:
 
 
 def _sizes(options: argparse.Namespace) -> int:
-    run = _loaded(options.run)
+    run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     epochs = run.epochs.tolist()
     epoch = epochs[-1] if options.epoch is None else options.epoch
@@ -487,7 +476,7 @@ def _sizes(options: argparse.Namespace) -> int:
 
 
 def _layers(options: argparse.Namespace) -> int:
-    run = _loaded(options.run)
+    run = Run.load(options.run)
     estimator = _estimator(options, _defaults(run.experiment))
     values, ends = [getattr(estimator, estimator.parameter)], sorted({0, len(run.epochs) - 1})
     views = by_channels(run, _view(options, run))
@@ -514,13 +503,13 @@ def _layers(options: argparse.Namespace) -> int:
 
 def _probe(options: argparse.Namespace) -> int:
     """A gradient table carries the signal and noise of its definition beside m, s and ||W||."""
-    run = _loaded(options.run)
+    run = Run.load(options.run)
     names = ("protocol", "n_batches", "batch_size", "virtual_rate")
     given = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
     probe = probe_from_dict({"family": options.family} | given)
     if options.family != GradientProbe.family and options.definition is not None:
-        raise FieldError("definition", options.definition, "it with gradients only")
+        raise FieldError("definition", options.definition, "--definition with gradients only")
     with Bar("checkpoint") as bar:
         table = _store().probed(run, probe, progress=bar.at)
     if options.family == GradientProbe.family:

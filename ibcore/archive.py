@@ -38,10 +38,13 @@ _DAMAGED = (
     EOFError,
     OverflowError,
     NotImplementedError,
-    RuntimeError,
 )
+_ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_NO_HEADER = (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError)
+_NO_HEADER = (
+    *(ValueError, SyntaxError, TypeError),
+    *(tokenize.TokenError, RecursionError, MemoryError),
+)
 _CHUNK = 2**20
 
 
@@ -72,6 +75,7 @@ class Header:
 
     @property
     def n_bytes(self) -> int:
+        """Bytes of the numbers."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -96,13 +100,15 @@ class Archive:
     def header(self, name: str) -> Header:
         """The header of an array that is there, held against the bytes that follow it."""
         member = self._members[name]
-        try:
-            with self._zip.open(_sound(member)) as content:
-                header = _header(content)
-        except _NO_HEADER as error:
-            raise self._fault(name, str(error)) from None
+        with self._zip.open(_sound(member)) as content:
+            try:
+                header = read_header(content)
+            except ValueError:
+                raise ValueError(f"{member.filename!r} is damaged") from None
+        if header.dtype.hasobject:
+            raise ValueError(f"{member.filename!r} holds pickled objects")
         if header.n_bytes != member.file_size - header.start:
-            raise self._fault(name)
+            raise ValueError(f"{member.filename!r} is damaged")
         return header
 
     def array(self, name: str) -> np.ndarray:
@@ -118,30 +124,28 @@ class Archive:
         """Write an uncompressed .npz of these arrays, of which little is in memory at a time."""
         with zipfile.ZipFile(file, "w") as target:
             for name in names:
-                self._take(self._members[name].file_size)
+                member = self._members[name]
+                if member.compress_type != zipfile.ZIP_STORED:
+                    self._take(member.file_size)
                 with (
-                    self._zip.open(self._members[name]) as content,
-                    _new_member(target, file, name) as member,
+                    self._zip.open(_sound(member)) as content,
+                    _new_member(target, file, name) as copy,
                 ):
-                    shutil.copyfileobj(content, member, _CHUNK)
-
-    def _fault(self, name: str, reason: str = "") -> ValueError:
-        what = "holds pickled objects" if "pickled" in reason else "is damaged"
-        return ValueError(f"{self._members[name].filename!r} {what}")
+                    shutil.copyfileobj(content, copy, _CHUNK)
 
     def _mapped(self, member: zipfile.ZipInfo, header: Header) -> memoryview | None:
-        """The bytes of an array on the disk, where they lie there as they are needed."""
+        """The bytes of an array mapped from the disk; None where they cannot be mapped."""
         start = self._start(member)
         if start is None or not header.n_bytes or (start + header.start) % header.dtype.alignment:
             return None
         if self._map is None:
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         if self._checksum(start, member.file_size) != member.CRC:
             raise zipfile.BadZipFile
         return memoryview(self._map)[start + header.start : start + member.file_size]
 
     def _checksum(self, start: int, size: int) -> int:
-        """That of bytes of the file, which are not read through the map: there they would stay."""
+        """The CRC-32 of some bytes, read from the file so that no mapped page stays in memory."""
         checksum = 0
         self._file.seek(start)
         for left in range(size, 0, -_CHUNK):
@@ -149,7 +153,7 @@ class Archive:
         return checksum
 
     def _start(self, member: zipfile.ZipInfo) -> int | None:
-        """Where the bytes of a member begin in a file on the disk; None where they are packed."""
+        """Where an uncompressed member begins in a file on the disk; None for any other."""
         if member.compress_type != zipfile.ZIP_STORED or not _on_disk(self._file):
             return None
         self._file.seek(member.header_offset + _LOCAL - 4)
@@ -193,7 +197,8 @@ def open_archive(file: str | Path | BinaryIO, what: str) -> Iterator[Archive]:
         raise Unreadable(f"{what}: {str(file)!r} does not exist") from None
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
-        raise Unreadable(f"{what}: it cannot be read ({reason})") from None
+        name = "it" if hasattr(file, "read") else repr(str(file))
+        raise Unreadable(f"{what}: {name} cannot be read: {reason}") from None
     except _DAMAGED:
         raise ValueError(f"{what}: it is damaged or no .npz file") from None
     except ValueError as error:
@@ -209,7 +214,7 @@ def release(array: np.ndarray) -> None:
 
 
 def _opened(file: BinaryIO) -> Archive:
-    # Python's reader bears bytes before the beginning and behind the end.
+    # zipfile accepts extra bytes before the first member and after the end.
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END))
     if not file.read().startswith(b"PK\5\6"):
@@ -223,23 +228,23 @@ def _opened(file: BinaryIO) -> Archive:
     return archive
 
 
+def read_header(content: BinaryIO) -> Header:
+    """The header of an array, from its first byte. Raises ValueError where it is damaged."""
+    # Versions 2 and 3 are for structured arrays, and their headers may be huge.
+    try:
+        if np.lib.format.read_magic(content) == (1, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(content)
+            if min(shape, default=0) >= 0:
+                return Header(shape, dtype, fortran_order, content.tell())
+    except _NO_HEADER:
+        pass
+    raise ValueError("damaged header")
+
+
 def _sound(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    if member.compress_type not in _METHODS:
+    if member.compress_type not in _METHODS or member.flag_bits & _ENCRYPTED:
         raise zipfile.BadZipFile
     return member
-
-
-def _header(content: BinaryIO) -> Header:
-    version = np.lib.format.read_magic(content)
-    # Version 2 is for structured arrays, and its headers may be huge.
-    if version != (1, 0):
-        raise ValueError
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(content)
-    if dtype.hasobject:
-        raise ValueError("pickled objects")
-    if min(shape, default=0) < 0:
-        raise ValueError
-    return Header(shape, dtype, fortran_order, content.tell())
 
 
 def _on_disk(file: BinaryIO) -> bool:

@@ -86,6 +86,12 @@ class Cache:
         suffix = ".npz" if kind in ("run", "opened") else ""
         return self.folder / _folder_name(kind) / f"{key}{suffix}"
 
+    def place(self, kind: str, key: str) -> Path:
+        """The path of an entry that can be written: its folder is made, what is in its way goes."""
+        path = self.path(kind, key)
+        make_way(path)
+        return path
+
     def has(self, kind: str, key: str) -> bool:
         """Whether there is such an entry; it may be damaged."""
         return self.usable and self.path(kind, key).exists()
@@ -122,9 +128,7 @@ class Cache:
         if not self.usable:
             return False
         try:
-            path = self.path(kind, key)
-            make_way(path)
-            write(path)
+            write(self.place(kind, key))
             return True
         except OSError as error:
             # A disk that is full refuses every entry: one notice is enough.
@@ -142,7 +146,9 @@ class Cache:
             return
         for name in ("opened", "partial", *_OLD_FOLDERS):
             yield self.folder / name
-        yield from (p for p in sorted(self.folder.iterdir()) if _VERSIONED.fullmatch(p.name))
+        # Somebody may have removed all of it.
+        with contextlib.suppress(OSError):
+            yield from (p for p in sorted(self.folder.iterdir()) if _VERSIONED.fullmatch(p.name))
 
     def prune(self, limits: Mapping[str, Limit] = LIMITS) -> list[Item]:
         """Remove entries of earlier versions and, least recently used first, what is beyond limits.
@@ -172,9 +178,10 @@ class Cache:
     def _removed(self, items: list[Item]) -> list[Item]:
         for item in items:
             remove(item.path)
-            with contextlib.suppress(OSError):
-                # Where it was the last one.
-                item.path.parent.rmdir()
+            if _is_outdated(item):
+                with contextlib.suppress(OSError):
+                    # Where it was the last one.
+                    item.path.parent.rmdir()
         return [item for item in items if not item.path.exists()]
 
 
@@ -196,9 +203,9 @@ def _fault(folder: Path) -> str:
     except OSError as error:
         return f"{folder} cannot be written, nothing is kept ({error})"
     if hasattr(os, "getuid") and found.st_uid != os.getuid():
-        return f"{folder} belongs to another user, nothing is kept"
+        return f"{folder} belongs to another user and is not used; nothing is kept"
     if os.name == "posix" and found.st_mode & 0o022:
-        return f"others may write to {folder}, nothing is kept before 'chmod 700 {folder}'"
+        return f"{folder} is not used because others can write to it; run 'chmod 700 {folder}'"
     return ""
 
 
@@ -213,7 +220,7 @@ def _name(kind: str, key: str) -> str:
 def _items(folder: Path) -> Iterator[Item]:
     if not folder.is_dir():
         return
-    kind = folder.name.split("-")[0]
+    kind = folder.name.split("-")[0] if folder.name != "ibcore" else "old"
     for path in folder.iterdir():
         try:
             files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
@@ -235,6 +242,7 @@ def _beyond(limit: Limit, items: list[Item], now: float) -> Iterator[Item]:
     """The items that are too old, and the oldest ones that do not fit."""
     room = limit.n_bytes
     for item in sorted(items, key=lambda item: item.used, reverse=True):
-        room -= item.n_bytes
-        if room < 0 or now - item.used > limit.days * _DAY:
+        if item.n_bytes > room or now - item.used > limit.days * _DAY:
             yield item
+        else:
+            room -= item.n_bytes

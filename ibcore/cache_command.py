@@ -15,8 +15,8 @@ from ibcore.terminal import remark
 
 DESCRIPTION = (
     "Runs that were trained or opened, trainings that have not ended, and tables of estimates."
-    " Downloaded data sets are not a part of it. What is removed is computed again where it is"
-    " needed."
+    " Downloaded data sets are not a part of it. Whatever was computed is computed again when it is"
+    " needed; a run that was opened from a file must be opened again."
 )
 
 
@@ -29,12 +29,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     listed = actions.add_parser("list", help="Show the kinds of entries with number and size.")
     listed.set_defaults(command=_list)
     pruned = actions.add_parser(
-        "prune", help="Remove entries of earlier versions and those that were not used for long."
+        "prune", help="Remove old versions and entries that have not been used for a long time."
     )
-    pruned.add_argument("--max-mb", type=float, help="How many megabytes may stay in all.")
+    pruned.add_argument("--max-mb", type=float, help="The size of what may stay, in megabytes.")
     pruned.add_argument("--max-days", type=float, help="How many days entries may stay unused.")
     pruned.set_defaults(command=_prune)
-    cleared = actions.add_parser("clear", help="Remove everything.")
+    cleared = actions.add_parser("clear", help="Remove everything, unfinished trainings too.")
     cleared.set_defaults(command=_clear)
 
 
@@ -86,5 +86,5 @@ def _clear(_options: argparse.Namespace) -> int:
 
 
 def _say(cache: Cache, removed: list[Item]) -> int:
-    show(f"removed {len(removed):,} entries, {in_words(_size(removed))}, of {cache.folder}\n")
+    show(f"Removed {len(removed):,} entries ({in_words(_size(removed))}) from {cache.folder}\n")
     return 0

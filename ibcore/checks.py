@@ -28,8 +28,8 @@ COLUMNS = ("kind", "layer", "epoch", "bits", "share")
 NOTEWORTHY = 0.01
 """The part of a layer's activations beyond fixed limits that is worth a warning."""
 
-IMAGES = 16
-"""So many images tell what lies beyond limits: each has thousands of activations."""
+MANY = 2_000_000
+"""Activations of a checkpoint of which a part tells what lies beyond limits."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class Beyond:
     """Where fixed limits cut off more than 1 % of the activations of a layer.
 
     `layers` are all of these; `share` is the largest part, that of `layer` at `epoch`.
-    `images` is how many were looked at, None where all samples were.
+    `samples` is how many were looked at, None where all were.
     """
 
     layers: tuple[int, ...]
     layer: int
     epoch: int
     share: float
-    images: int | None = None
+    samples: int | None = None
 
     def __str__(self) -> str:
         others = [str(layer) for layer in self.layers if layer != self.layer]
         more = f" (more than 1% also in layer {', '.join(others)})" if others else ""
-        seen = "" if self.images is None else f" of {self.images} images"
+        seen = "" if self.samples is None else f" of {self.samples} samples"
         return (
             f"{self.share:.0%} of the activations{seen} in layer {self.layer} lie beyond the limits"
             f" of the bins at epoch {self.epoch:,} and share the outer bins{more}"
@@ -66,14 +66,16 @@ def beyond_limits(
 ) -> Beyond | None:
     """What fixed limits cut off, at any layer and checkpoint; None where that is not noteworthy.
 
-    `only` are the checkpoints looked at, all of them by default; of images 16 are. `outside`
-    may be an `ibcore.plane.outside_limits` that remembers.
+    `only` are the checkpoints looked at, all of them by default; of large networks fewer
+    samples are, at least 16. `outside` may be an `ibcore.plane.outside_limits` that remembers.
     """
     if fixed_limits(estimator) is None:
         return None
-    images = min(view.subset or IMAGES, IMAGES) if run.experiment.network.filters else None
-    if images is not None:
-        view = replace(view, subset=images)
+    n_samples = run.n_samples(*view.selection)
+    few = max(16, n_samples * MANY // run.n_activations(*view.selection))
+    samples = few if few < n_samples else None
+    if samples is not None:
+        view = replace(view, subset=samples)
     looked = list(range(len(run.epochs)) if only is None else only)
     shares = np.stack([outside(run, estimator, k, view=view) for k in looked])
     worst = shares.max(axis=0)
@@ -85,7 +87,7 @@ def beyond_limits(
         layer=layer + 1,
         epoch=int(run.epochs[looked[shares[:, layer].argmax()]]),
         share=float(worst[layer]),
-        images=images,
+        samples=samples,
     )
 
 

@@ -9,6 +9,7 @@ import json
 import numbers
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from typing import BinaryIO
 
 from ibcore.stack import Conv, Layer, Part, Pool, drops, layers, parse
 
@@ -361,6 +362,20 @@ class Experiment:
             if getattr(getattr(self, section), name) in (None, False):
                 del content[section][name]
         return content
+
+    @classmethod
+    def from_file(cls, file: BinaryIO) -> "Experiment":
+        """The experiment in a file of JSON, which is read up to its limit only.
+
+        Raises FieldError as `from_json` does, and for text that is not UTF-8.
+        """
+        content = file.read(MAX_JSON + 1)
+        if len(content) > MAX_JSON:
+            raise FieldError("experiment", content[:99], f"JSON of at most {MAX_JSON:,} bytes")
+        try:
+            return cls.from_json(content.decode())
+        except UnicodeDecodeError:
+            raise FieldError("experiment", content[:99], "JSON, which is text in UTF-8") from None
 
     @classmethod
     def from_json(cls, text: str) -> "Experiment":

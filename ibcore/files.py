@@ -30,16 +30,29 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     be written; a file of that name then stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = written_beside(path, write)
+    try:
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def written_beside(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Write a file under another name in the same folder, onto the disk; that name.
+
+    Raises OSError where it cannot be written; nothing is left then.
+    """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    return part
 
 
 def make_private(folder: Path) -> None:
@@ -48,7 +61,8 @@ def make_private(folder: Path) -> None:
     One that is there stays as it is.
     """
     if not folder.is_dir():
-        make_private(folder.parent)
+        if folder.parent != folder:
+            make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -62,12 +76,13 @@ def remove(path: Path) -> None:
 
 
 def make_way(path: Path) -> None:
-    """Remove a folder in the place of a file, or a file in the place of the folders above it."""
+    """Make the private folder of a file, and remove what is in the way of either."""
     if path.is_dir():
         remove(path)
     for place in (path.parent, path.parent.parent):
         if place.is_file():
             remove(place)
+    make_private(path.parent)
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -76,14 +91,14 @@ def open_regular(path: str | Path) -> BinaryIO:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise Damaged("it is not a regular file")
+        raise Damaged(f"{str(path)!r} is not a regular file")
     return os.fdopen(number, "rb")
 
 
 def write_checked(path: Path, name: str, content: bytes) -> None:
     """Write content that `read_checked` gives back under the same name only.
 
-    What is in the way is removed, see `make_way`.
+    Its folder is made and what is in its way removed, see `make_way`.
     """
     make_way(path)
     head = _HEAD.pack(_MAGIC, len(content), _digest(name, content))

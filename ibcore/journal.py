@@ -24,13 +24,13 @@ class Journal:
     """A folder with one file per checkpoint and the trainer's state.
 
     `notice` is told, in one line, what could not be read or written. A disk that
-    refuses to be written stops the journal, not the training.
+    cannot be written is a notice, and does not stop the training.
     """
 
     def __init__(self, folder: Path, notice: Callable[[str], None]):
         self._folder, self._notice = folder, notice
         self._saved = time.monotonic()
-        self._writable = True
+        self._told = False
 
     def resume(self, experiment: Experiment) -> tuple[dict | None, list[Checkpoint]]:
         """The last state, if it can be used, and the checkpoints in unbroken order."""
@@ -67,12 +67,10 @@ class Journal:
         except OSError:
             return None
         except Damaged as error:
-            self._notice(f"cache: {path.name} is damaged and left aside ({error})")
+            self._notice(f"cache: {path.name} is damaged and was ignored ({error})")
             return None
 
     def _write(self, path: Path, content: dict) -> None:
-        if not self._writable:
-            return
         buffer = io.BytesIO()
         torch.save(content, buffer)
         try:
@@ -82,8 +80,10 @@ class Journal:
                 # Another process ended the same training meanwhile and cleared the journal.
                 write_checked(path, self._name(path), buffer.getvalue())
         except OSError as error:
-            self._writable = False
-            self._notice(f"cache: {self._folder} cannot be written, nothing is kept ({error})")
+            # A disk that is full refuses every file: one notice is enough.
+            if not self._told:
+                self._notice(f"cache: the training could not be kept in {self._folder} ({error})")
+            self._told = True
 
     def _name(self, path: Path) -> str:
         return f"journal {VERSION} {self._folder.name} {path.name}"

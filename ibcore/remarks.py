@@ -1,4 +1,4 @@
-"""What a table of estimates should not be read without, in one line each."""
+"""One-line warnings about a table of estimates."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def remarks(
     table is that of `information_plane`, or of `information_curves` at several values.
     """
     beyond = beyond_limits(run, estimator, view, only=only)
-    cut = [f"{beyond}: a fall of I(X;T) may be the limits' doing"] if beyond else []
+    cut = [f"{beyond}: the limits may cause a fall of I(X;T)"] if beyond else []
     return cut + _laws(run, estimator.parameter, view, table)
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pandas as pd
 
 from ibcore.experiment import FieldError
+from ibcore.files import written_beside
 
 Write = Callable[[BinaryIO], object]
 
@@ -61,14 +62,15 @@ def _takes(folder: Path) -> bool:
 
 def _is_device(path: Path) -> bool:
     """Such as a pipe or /dev/null, which a rename would replace."""
-    return os.path.exists(path) and not os.path.isfile(path)
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def write_together(files: Mapping[Path, Write]) -> None:
-    """Write files, and the folders they need, so that others see all of them or none.
+    """Write files, each whole, and the folders they need.
 
-    Earlier files of these names stay until all are written. Raises OSError naming the file
-    that cannot be written; no folder made for it is left behind.
+    All are written under other names before the first gets its own, so that earlier files
+    stay if the disk is full. Raises OSError naming the file that cannot be written; no
+    folder made for it is left behind.
     """
     with contextlib.ExitStack() as undone:
         ready = [(_written(path, write, undone), path) for path, write in files.items()]
@@ -90,11 +92,8 @@ def _written(path: Path, write: Write, undone: contextlib.ExitStack) -> Path | N
         for place in reversed(missing):
             place.mkdir()
             undone.callback(_remove_if_empty, place)
-        target = Path(os.path.realpath(path))
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        part = written_beside(Path(os.path.realpath(path)), write)
         undone.callback(part.unlink, missing_ok=True)
-        with open(part, "wb") as file:
-            write(file)
         return part
 
 

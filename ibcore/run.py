@@ -27,6 +27,7 @@ from ibcore.networks import (
     forward,
     layer_shapes,
     layers,
+    units,
     weight_shapes,
 )
 from ibcore.reprs import brief
@@ -285,8 +286,9 @@ class Run:
     def ensemble(self, k: int) -> Ensemble:
         """The networks at checkpoint k."""
         network = self.experiment.network
-        weights = [torch.from_numpy(w[k]) for w in self.weights]
-        biases = [torch.from_numpy(b[k]).unsqueeze(-1) for b in self.biases]
+        # Copies: weights mapped from a file are read-only.
+        weights = [torch.tensor(w[k]) for w in self.weights]
+        biases = [torch.tensor(b[k]).unsqueeze(-1) for b in self.biases]
         return assembled(network, weights, biases, self.shapes[0] if network.filters else 0)
 
     @torch.no_grad()
@@ -368,6 +370,11 @@ class Run:
         index = self.sample_index(samples, subset)
         return len(self.dataset.y) if index is None else index.shape[-1]
 
+    def n_activations(self, samples: str = "all", subset: int | None = None) -> int:
+        """How many numbers the activations of one checkpoint are, of all layers and replicates."""
+        widths = map(units, self.shapes[1:])
+        return self.n_replicates * self.n_samples(samples, subset) * sum(widths)
+
     def labels(self, samples: str = "all", subset: int | None = None) -> np.ndarray:
         """Y, or p(y|x) where it is known, for the samples of `activations`.
 
@@ -390,7 +397,7 @@ class Run:
         return pd.DataFrame(columns)
 
     def save(self, file: str | Path | BinaryIO) -> None:
-        """Write the run as compressed .npz: arrays, and JSON for the rest; no pickle."""
+        """Write the run as uncompressed .npz: arrays, and JSON for the rest; no pickle."""
         write_run(file, self._fields())
 
     def to_bytes(self) -> bytes:

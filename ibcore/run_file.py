@@ -100,7 +100,7 @@ def _read_meta(archive: Archive) -> tuple[Experiment, str]:
         version, experiment = meta["format"], json.dumps(meta["experiment"])
         fingerprint = str(meta["fingerprint"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise ValueError("it holds no experiment, so it is no run") from None
+        raise ValueError("this is not a run file: it holds no experiment") from None
     if version != FORMAT or isinstance(version, bool):
         raise ValueError(f"format {shortened(version)} is not {FORMAT}")
     if not re.fullmatch("[0-9a-f]{16}", fingerprint):

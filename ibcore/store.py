@@ -7,7 +7,6 @@ from which it is continued.
 import io
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from ibcore import entries
 from ibcore.cache import Cache, touch
 from ibcore.estimators import Estimator
 from ibcore.experiment import FORMAT, Experiment, FieldError
-from ibcore.files import Unreadable, make_way, remove, write_whole
+from ibcore.files import Unreadable, remove, write_whole, written_beside
 from ibcore.journal import Journal
 from ibcore.plane import activation_range, checkpoint_curves, with_known_limits, with_limits
 from ibcore.probes import Probe, joined
@@ -221,9 +220,8 @@ class Store:
         """
         if not self.cache.usable:
             raise OSError(f"{self.folder} is not used")
-        path = self.cache.path("opened", run.content_key)
-        if not _is_file_of(run, path):
-            make_way(path)
+        path = self.cache.place("opened", run.content_key)
+        if _content_key(path) != run.content_key:
             write_whole(path, run.save)
         touch(path)
         return path
@@ -236,22 +234,27 @@ class Store:
         """
         if not self.cache.usable:
             return Run.load(file)
-        path = self.cache.path("opened", secrets.token_hex(8))
         try:
-            make_way(path)
-            write_whole(path, partial(copy_run, file))
-            run = Run.load(path)
-            kept = self.cache.path("opened", run.content_key)
-            make_way(kept)
-            os.replace(path, kept)
-            return run
+            return Run.load(self._copy(file))
         except (OSError, Unreadable) as error:
             # What is wrong with the file itself is said here.
             run = Run.load(file)
             self._notice(f"cache: the opened run could not be kept ({error})")
             return run
+
+    def _copy(self, file: str | Path | BinaryIO) -> Path:
+        """The copy of a run's file in the cache."""
+        part = written_beside(self.cache.place("opened", "new"), partial(copy_run, file))
+        try:
+            key = Run.load(part).content_key
+            path = self.cache.place("opened", key)
+            # Another session may have mapped it.
+            if _content_key(path) != key:
+                os.replace(part, path)
+            touch(path)
+            return path
         finally:
-            remove(path)
+            remove(part)
 
     def curves(
         self,
@@ -487,12 +490,12 @@ def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
     return rungs[0]
 
 
-def _is_file_of(run: Run, path: Path) -> bool:
-    """Whether that file holds the run."""
+def _content_key(path: Path) -> str | None:
+    """That of the run in a file; None where it holds no run."""
     try:
-        return Run.load(path).content_key == run.content_key
+        return Run.load(path).content_key
     except ValueError:
-        return False
+        return None
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Ended(BaseException):
-    """A signal asked the program to end; as KeyboardInterrupt, no `except Exception` holds it."""
+    """A signal asked the program to end; like KeyboardInterrupt, it is no Exception."""
 
     def __init__(self, number: int):
         super().__init__(number)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +14,8 @@ from commands import without_folder
 from describe import caption, plain
 from downloads import File, address
 from ibcore import Run
+from ibcore.results import csv
+from runs import store
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,7 @@ def _link(key: str, word: str, file: File) -> str:
 
 
 def _table_file(table: pd.DataFrame, name: str) -> File:
-    return File(lambda: export.to_csv(table), f"{name}.csv", "text/csv")
+    return File(lambda: csv(table), f"{name}.csv", "text/csv")
 
 
 def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, File]:
@@ -115,17 +118,27 @@ def _files(figure: Figure, name: str, lines: list[str]) -> dict[str, File]:
         "SVG": File(lambda: export.to_svg(chart(), lines), f"{name}.svg", "image/svg+xml"),
         "PDF": File(lambda: export.to_pdf(chart(), lines), f"{name}.pdf", "application/pdf"),
         "HTML": File(lambda: export.to_html(chart(), lines), f"{name}.html", "text/html"),
-        "CSV": File(lambda: export.to_csv(figure.table), f"{name}.csv", "text/csv"),
+        "CSV": File(lambda: csv(figure.table), f"{name}.csv", "text/csv"),
         **more,
     }
 
 
 def _run_files(run: Run) -> dict[str, File]:
     return {
-        "Run file": File(run.to_bytes, f"run-{run.key[:8]}.npz", "application/octet-stream"),
+        "Run file": File(
+            lambda: _run_file(run), f"run-{run.key[:8]}.npz", "application/octet-stream"
+        ),
         "Experiment": File(
             lambda: run.experiment.to_json().encode(),
             f"experiment-{run.key[:8]}.json",
             "application/json",
         ),
     }
+
+
+def _run_file(run: Run) -> bytes | Path:
+    """A file on the disk where it can be written: a large run is not held in memory for it."""
+    try:
+        return store().keep(run)
+    except OSError:
+        return run.to_bytes()

@@ -55,7 +55,7 @@ def _comparison(shown: runs.Shown, estimator: Estimator, view: View) -> bool:
         for name, v in by_channels(run, view).items()
     }
     planes = {name: _moments(shown, estimator, view, name, c) for name, c in found.items()}
-    _progress(shown, found, planes)
+    _progress(shown, view, found, planes)
     settings = settings_for(shown, estimator, view, WIDTH)
     row, replicate = _input(run)
     figure = _figure(shown, estimator, view, planes, _seen(run, row, replicate), settings)
@@ -79,11 +79,13 @@ def _ends(run: Run) -> tuple[int, int]:
     return int(run.epochs[0]), int(run.epochs[-1])
 
 
-def _progress(shown: runs.Shown, found: dict[str, curves.Curves], planes: Planes) -> None:
+def _progress(
+    shown: runs.Shown, view: View, found: dict[str, curves.Curves], planes: Planes
+) -> None:
     for name, curve in found.items():
         what = "All values of the slider" if curve.whole else f"Estimating {name}"
         work_line(curve.job, what, name, complete=curve.whole)
-    if curves.spared(shown):
+    if curves.spared(shown, view):
         st.info(
             "The planes are computed once the training has ended; the activations below follow it."
         )
@@ -99,7 +101,7 @@ def _figure(
     seen: Seen,
     settings: PlaneSettings,
 ) -> Figure:
-    beyond = "" if curves.spared(shown) else beyond_limits(shown, estimator, view)
+    beyond = "" if curves.spared(shown, view) else beyond_limits(shown, estimator, view)
     parts = [table.assign(channels=name) for name, table in planes.items()]
     return Figure(
         "layers",

@@ -48,8 +48,8 @@ def draw() -> bool:
         return job is not None and job.active
     what = "All values of the slider" if found.whole else "Estimating"
     work_line(found.job, what, complete=found.whole)
-    if curves.spared(shown):
-        st.info("Estimates of images take long: they begin once the training has ended.")
+    if curves.spared(shown, view):
+        st.info("Estimates of this network take long: they begin once the training has ended.")
     elif look is None:
         st.info("The first estimates are on their way.")
     else:

@@ -56,7 +56,7 @@ def beyond_limits(shown: Shown, estimator: Estimator, view: View, which: str = "
     if found is None:
         return ""
     st.warning(
-        f"{plain(which)}{plain(found)}: a fall of I(X;T) may be the limits' doing. Compare"
+        f"{plain(which)}{plain(found)}: the limits may cause a fall of I(X;T). Compare with"
         " **range of the run**."
     )
     return f"; {found}"

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pooch
 import requests
 
+from ibcore.files import make_private
 from ibcore.tasks.files import reading
 
 Progress = Callable[[str, int, int], None]
@@ -112,8 +113,8 @@ def data_folder() -> Path:
 
 
 def in_words(size: int) -> str:
-    """A number of bytes for a person: 9.9 MB, 29 kB, 512 bytes."""
-    for unit, power in (("MB", 10**6), ("kB", 10**3)):
+    """A number of bytes for a person: 1.2 GB, 9.9 MB, 29 kB, 512 bytes."""
+    for unit, power in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= power:
             return f"{size / power:.{int(size < 9.95 * power)}f} {unit}"
     return f"{size} bytes"
@@ -208,7 +209,11 @@ def _failure(file: RemoteFile, target: Path, reason: str) -> DownloadError:
 @contextmanager
 def _writing(target: Path) -> Iterator[Path]:
     """A name beside `target` to write to; what is left under it in the end is removed."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("IBCORE_DATA_DIR"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        # The cache folder, which is not used where others may write to it.
+        make_private(target.parent)
     _clear_stale(target)
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:

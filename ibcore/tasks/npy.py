@@ -1,15 +1,14 @@
 """Arrays in a NumPy archive: sized by their headers, then read in blocks."""
 
 import math
-import tokenize
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
+from ibcore.archive import Header, read_header
 from ibcore.experiment import FieldError, printable
 from ibcore.tasks.files import check_count, check_length
 
@@ -17,14 +16,6 @@ _BLOCK = 2**15
 _LISTED = 8
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
-_HEADER_FAULTS = (
-    ValueError,
-    SyntaxError,
-    TypeError,
-    tokenize.TokenError,
-    RecursionError,
-    MemoryError,
-)
 
 
 @dataclass(frozen=True)
@@ -34,24 +25,22 @@ class StoredArray:
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
     name: str
-    shape: tuple[int, ...]
-    fortran_order: bool
-    dtype: np.dtype
+    header: Header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As announced."""
+        return self.header.shape
 
     @property
     def order(self) -> str:
         """C or F, of the values in the file."""
-        return "F" if self.fortran_order else "C"
+        return "F" if self.header.fortran_order else "C"
 
     @property
     def count(self) -> int:
         """How many values there are."""
         return math.prod(self.shape)
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the values in their own type."""
-        return self.count * self.dtype.itemsize
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """The values (n,) in the order of the file, with the place of the first of them.
@@ -59,16 +48,16 @@ class StoredArray:
         Raises ValueError, naming the array, for fewer values than announced.
         """
         with _naming(self.name), self.archive.open(self.info) as file:
-            _header(file)
+            file.read(self.header.start)
             for start in range(0, self.count, _BLOCK):
-                size = min(_BLOCK, self.count - start) * self.dtype.itemsize
+                size = min(_BLOCK, self.count - start) * self.header.dtype.itemsize
                 data = file.read(size)
                 check_length(len(data), size)
-                yield start, np.frombuffer(data, self.dtype)
+                yield start, np.frombuffer(data, self.header.dtype)
 
     def read(self) -> np.ndarray:
         """All of it, in its own type."""
-        return self.converted(self.dtype, lambda _, values: values)
+        return self.converted(self.header.dtype, lambda _, values: values)
 
     def converted(
         self, dtype: np.dtype, convert: Callable[[int, np.ndarray], np.ndarray]
@@ -94,9 +83,9 @@ def stored(archive: zipfile.ZipFile, name: str, kinds: str) -> StoredArray:
     if info.compress_type not in _METHODS or info.flag_bits & _ENCRYPTED:
         raise ValueError(f"array {name} is packed in a way that NumPy does not write")
     with _naming(name), archive.open(info) as file:
-        array = StoredArray(archive, info, name, *_header(file))
+        array = StoredArray(archive, info, name, read_header(file))
         _check(array, kinds)
-        check_length(info.file_size - file.tell(), array.n_bytes)
+        check_length(info.file_size - file.tell(), array.header.n_bytes)
     return array
 
 
@@ -118,22 +107,9 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _check(array: StoredArray, kinds: str) -> None:
-    dtype = array.dtype
+    dtype = array.header.dtype
     if dtype.kind not in kinds or not dtype.itemsize:
         wanted = "real numbers or text" if "U" in kinds else "real numbers"
         way = f"; save it as such, e.g. {array.name}.astype({'str' if 'U' in kinds else 'float'})"
         raise ValueError(f"type {printable(str(dtype))}; {wanted} are expected{way}")
-    if min(array.shape, default=1) < 0:
-        raise ValueError(f"announces shape {printable(str(array.shape))}")
     check_count(array.count)
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    # Versions 2 and 3 exist for structured arrays, and their headers may be huge.
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            return np.lib.format.read_array_header_1_0(file)
-    except _HEADER_FAULTS:
-        raise ValueError("damaged header") from None
-    raise ValueError(f"format {version}; (1, 0), that of plain arrays, is expected")

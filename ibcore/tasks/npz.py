@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ibcore.experiment import Task
+from ibcore.files import open_regular
 from ibcore.tasks.columns import float32, standardised
 from ibcore.tasks.dataset import Dataset, check_input_shape
 from ibcore.tasks.files import check_file, reading
@@ -33,7 +34,7 @@ def load(task: Task) -> Dataset:
     """
     check_file(task.path, ".npz file")
     path = Path(task.path)
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         x, y = stored(archive, "x", _REAL), stored(archive, "y", _REAL + _TEXT)
         check_input_shape(x.shape)
         check_label_size(y)
@@ -54,9 +55,9 @@ def load(task: Task) -> Dataset:
 
 def check_label_size(y: StoredArray) -> None:
     """Raises ValueError for more bytes than labels may have."""
-    if y.n_bytes > MAX_LABEL_BYTES:
+    if y.header.n_bytes > MAX_LABEL_BYTES:
         allowed = f"at most {MAX_LABEL_BYTES} are allowed"
-        raise ValueError(f"array y: announces {y.n_bytes} bytes; {allowed}")
+        raise ValueError(f"array y: announces {y.header.n_bytes} bytes; {allowed}")
 
 
 def _values(x: StoredArray, standardise: bool) -> np.ndarray:

@@ -14,6 +14,7 @@ import pytest
 
 import charts
 import export
+from ibcore.results import csv
 
 from .synthetic import EPOCHS, NAMES, curves, tables
 
@@ -83,7 +84,7 @@ def test_html_needs_no_network_and_keeps_its_slider():
 
 def test_csv_reads_back_as_it_was():
     table, _ = tables()
-    again = pd.read_csv(io.BytesIO(export.to_csv(table)))
+    again = pd.read_csv(io.BytesIO(csv(table)))
     pd.testing.assert_frame_equal(again, table)
 
 

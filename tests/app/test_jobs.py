@@ -181,3 +181,27 @@ def test_what_is_done_is_looked_for_once_more_before_it_counts_as_lost(monkeypat
     assert (job.state, job.busy, job.error) == ("failed", False, "it is lost")
     job.allow_again()
     assert job.state == "stopped"
+
+
+def test_output_that_is_no_text_ends_no_job(monkeypatch):
+    said = (
+        "import sys, json; sys.stdin.readline(); sys.stdout.buffer.write(b'\\xff\\xfe\\n');"
+        "sys.stderr.buffer.write(b'\\xff\\n');"
+        "print(json.dumps({'event': 'done', 'complete': True}))"
+    )
+    monkeypatch.setattr(jobs, "WORKER", (sys.executable, "-c", said))
+    job = jobs.Jobs(1).start("curves a", {"job": "curves"})
+    job.listener.join(30)
+    assert job.state == "done"
+
+
+def test_a_result_that_was_found_and_then_removed_is_asked_for_again():
+    job = jobs.Job({"job": "curves"}, state="done")
+    job.missed("could not be kept")
+    assert job.state == "done"
+    job.missed("could not be kept")
+    assert (job.state, job.error) == ("failed", "could not be kept")
+    old = jobs.Job({"job": "curves"}, state="done")
+    old.seen -= jobs.WANTED_SECONDS + 1
+    old.missed("could not be kept")
+    assert old.state == "stopped"

@@ -820,8 +820,8 @@ def test_a_run_and_an_experiment_open_by_their_path(tmp_path):
     [
         ("/nowhere/run.npz", "run file: '/nowhere/run.npz' does not exist"),
         ("/nowhere/experiment.json", "No such file or directory"),
-        ("/dev/zero", "run file: it is not a regular file"),
-        ("/dev", "run file: it is not a regular file"),
+        ("/dev/zero", "is not a regular file"),
+        ("/dev", "is not a regular file"),
         ("/dev/zero.json", "No such file or directory"),
         ("\x1b[31m", "does not exist"),
     ],

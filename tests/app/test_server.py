@@ -166,8 +166,8 @@ def test_a_variable_that_opens_it_is_refused_in_one_line(tmp_path):
 
 def assert_refused(said, key):
     # Streamlit's own words may come before it.
-    assert said.splitlines()[-1].startswith(f"Nothing is served. {key}: ")
-    assert said.count("Nothing is served.") == 1
+    assert said.splitlines()[-1].startswith(f"The app did not start: {key}: ")
+    assert said.count("The app did not start:") == 1
     assert "Traceback" not in said
 
 
@@ -178,8 +178,7 @@ def test_the_pages_started_by_themselves_show_nothing_where_they_are_open(monkey
     )
     page = AppTest.from_file(str(MAIN.with_name("pages.py")), default_timeout=60).run()
     assert [error.value.split(" (set")[0] for error in page.error] == [
-        "Nothing is served. server.address: None is not allowed; use 127.0.0.1 or another address"
-        " of this machine alone"
+        "The app did not start: server.address: None is not allowed; use 127.0.0.1 or localhost"
     ]
     assert not page.main.get("vega_lite_chart")
     assert not page.sidebar.children

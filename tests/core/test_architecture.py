@@ -8,14 +8,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ORDER = (
     "reprs",
+    "files",
+    "archive",
     "stack",
     "experiment",
     "tasks",
     "networks",
     "gradients",
     "training",
-    "files",
-    "archive",
     "journal",
     "run_file",
     "run",

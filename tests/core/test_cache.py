@@ -1,6 +1,7 @@
 """The cache folder: who may use it, how large it grows, and how it is cleared."""
 
 import os
+import shutil
 import stat
 import sys
 import time
@@ -61,7 +62,7 @@ def test_a_folder_that_others_may_write_is_not_used(mode, tmp_path):
     folder.chmod(mode)
     told = Told(folder)
     assert told == [
-        f"cache: others may write to {folder}, nothing is kept before 'chmod 700 {folder}'"
+        f"cache: {folder} is not used because others can write to it; run 'chmod 700 {folder}'"
     ]
     assert told.store.find(tiny()) is None
     run, heard = train(told.store, tiny(seed=3))
@@ -80,7 +81,7 @@ def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
     folder.mkdir(mode=0o700)
     monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
     told = Told(folder)
-    assert told == [f"cache: {folder} belongs to another user, nothing is kept"]
+    assert told == [f"cache: {folder} belongs to another user and is not used; nothing is kept"]
     train(told.store, tiny())
     assert list(folder.iterdir()) == []
 
@@ -210,7 +211,7 @@ def test_a_file_that_is_written_has_the_permissions_of_any_other(tmp_path):
 def test_pipes_and_devices_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
-        with pytest.raises(files_module.Damaged, match="it is not a regular file"):
+        with pytest.raises(files_module.Damaged, match="is not a regular file"):
             files_module.open_regular(path)
 
 
@@ -222,3 +223,23 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
     files_module.remove(tmp_path / "link")
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "folder" / "file").exists()
+
+
+def test_a_cache_that_somebody_removed_is_empty_and_made_again(store):
+    train(store, tiny())
+    shutil.rmtree(store.folder)
+    assert store.cache.items() == []
+    assert store.cache.prune() == []
+    train(store, tiny())
+    assert store.holds(tiny())
+    if os.name == "posix":
+        assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+
+
+def test_one_entry_beyond_the_limit_does_not_take_the_others_with_it(cache):
+    for day, size in ((1, 10), (2, 1000), (3, 10)):
+        path = cache.path("curves", f"day{day}")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(size))
+        used(path, day)
+    assert names(cache.prune({"entries": Limit(100, 1000)})) == ["day2"]

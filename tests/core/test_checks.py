@@ -90,7 +90,7 @@ def test_what_the_activation_bounds_is_not_computed(monkeypatch):
         beyond_limits(run, Binning(7, (-0.9, 1.0)), View())
 
 
-def test_of_images_some_tell_what_lies_beyond():
+def test_of_a_large_run_some_samples_tell_what_lies_beyond(monkeypatch):
     digits = Task("digits", train_fraction=0.1)
     run = trained(tiny(digits, Network("conv2k3-4", "relu"), checkpoints=2))
     seen = []
@@ -99,9 +99,14 @@ def test_of_images_some_tell_what_lies_beyond():
         seen.append(view.subset)
         return outside_limits(run, estimator, k, view=view)
 
-    found = beyond_limits(run, Binning(7, (-1.0, 0.1)), View("test"), outside=outside)
-    assert seen == [16, 16]
-    assert "of the activations of 16 images in layer" in str(found)
+    few = Binning(7, (-1.0, 0.1))
+    assert " samples " not in str(beyond_limits(run, few, View("test"), outside=outside))
+    half = run.n_samples("test") // 2
+    for many, n in ((run.n_activations("test") // 2, half), (1, 16)):
+        monkeypatch.setattr("ibcore.checks.MANY", many)
+        found = beyond_limits(run, few, View("test"), outside=outside)
+        assert f"of the activations of {n} samples in layer" in str(found)
+    assert seen == [None, None, half, half, 16, 16]
 
 
 def test_the_laws_of_a_plane_are_those_of_its_samples():

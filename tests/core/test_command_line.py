@@ -11,7 +11,6 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -376,7 +375,7 @@ def test_activations_beyond_the_limits_are_named_at_any_epoch(command, tmp_path,
 def test_run_says_what_to_doubt(tmp_path, capsys):
     words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
     said = remarks_of(capsys, *words, "--n-bins", "9999", "--limits", "-0.9", "0.9")
-    assert said[0].endswith("a fall of I(X;T) may be the limits' doing")
+    assert said[0].endswith("the limits may cause a fall of I(X;T)")
     assert said[1].startswith("saturated: layer 1 at 4 of 4 epochs")
     assert said[-1] == "2 replicates: too few for a verdict on compression, 5 are needed"
 
@@ -585,7 +584,7 @@ def test_a_place_that_takes_no_file_is_refused_before_the_work(tmp_path, refused
 
     monkeypatch.setattr(results.tempfile, "TemporaryFile", full)
     monkeypatch.setattr(command_line, "_train", None)
-    monkeypatch.setattr(command_line, "_loaded", None)
+    monkeypatch.setattr(command_line.Run, "load", None)
     out = tmp_path / "a" / "b"
     assert "use a place that can be written to" in refused("run", "quick-tanh", "--out", out)
     assert "can be written to" in refused("plane", "run.npz", "--out", tmp_path / "plane.csv")
@@ -630,8 +629,8 @@ def test_a_file_without_permission_is_named(tmp_path, refused, monkeypatch):
 
     path = tmp_path / "run.npz"
     path.write_text("{}")
-    monkeypatch.setattr("builtins.open", denied)
-    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr("ibcore.files.os.open", denied)
+    monkeypatch.setattr(results, "_takes", lambda folder: True)
     assert refused("plane", path).endswith(f"'{path}' cannot be read: Permission denied")
     assert refused("run", path, "--out", tmp_path / "out").endswith("read: Permission denied")
 
@@ -819,13 +818,13 @@ def test_the_cache_is_listed_pruned_and_cleared(tmp_path, capsys, monkeypatch):
     assert lines[-1] == str(folder)
 
     assert main("cache", "prune") == 0
-    assert capsys.readouterr().out == f"removed 1 entries, 1.0 kB, of {folder}\n"
+    assert capsys.readouterr().out == f"Removed 1 entries (1.0 kB) from {folder}\n"
     assert main("cache", "prune", "--max-mb", "0", "--max-days", "0") == 0
-    assert "removed 0 entries" in capsys.readouterr().out, "what is in use stays"
+    assert "Removed 0 entries" in capsys.readouterr().out, "what is in use stays"
     for path in folder.rglob("*"):
         os.utime(path, (0, 0))
     assert main("cache", "prune", "--max-mb", "0") == 0
-    assert "removed 0 entries" not in capsys.readouterr().out
+    assert "Removed 0 entries" not in capsys.readouterr().out
 
     assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
     assert main("cache", "clear") == 0

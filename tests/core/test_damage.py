@@ -104,7 +104,7 @@ def test_a_damaged_journal_costs_time_only(name, how, told):
     assert heard[0].done == 1
     assert_same(run, trained(experiment))
     (notice,) = told
-    assert notice.startswith(f"cache: {name} is damaged and left aside (")
+    assert notice.startswith(f"cache: {name} is damaged and was ignored (")
 
 
 def test_the_journal_of_another_training_is_not_taken(told):
@@ -117,7 +117,7 @@ def test_the_journal_of_another_training_is_not_taken(told):
     run, heard = train(told.store, experiment)
     assert heard[0].done == 1
     assert_same(run, trained(experiment))
-    assert all("is damaged and left aside" in notice for notice in told)
+    assert all("is damaged and was ignored" in notice for notice in told)
 
 
 @pytest.mark.parametrize("name", ["partial", "curves-1", "run-3", "opened"])

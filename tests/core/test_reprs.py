@@ -82,7 +82,9 @@ def examples():
         Item(Path("/a/file"), "run", 10, 0.0),
         class_labels(np.arange(5000)),
         Header((5, 6), np.dtype("<f4"), False, 128),
-        StoredArray(archive, archive.infolist()[0], "w1", (5, 6), False, np.dtype("<f4")),
+        StoredArray(
+            archive, archive.infolist()[0], "w1", Header((5, 6), np.dtype("<f4"), False, 128)
+        ),
         *(Dense(3), Conv(3, 3), Pool(2), Drop(0.5), Claim("maximum", "holds", (1, 2), ())),
     ]
 

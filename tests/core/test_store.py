@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ibcore import files
+from ibcore import files, journal
 from ibcore import store as store_module
 from ibcore.cache import DAMAGED
 from ibcore.estimators import Binning
@@ -203,7 +203,7 @@ def test_a_partial_run_ends_before_its_first_damaged_checkpoint(told):
     damage(path, "truncated")
     assert told.store.find(experiment).epochs.tolist() == [0]
     (notice,) = told
-    assert notice.startswith("cache: checkpoint-1.pt is damaged and left aside (")
+    assert notice.startswith("cache: checkpoint-1.pt is damaged and was ignored (")
 
 
 @pytest.mark.parametrize("steps", [3, 4, 6])
@@ -217,7 +217,7 @@ def test_a_damaged_checkpoint_at_the_epoch_reached_is_made_again(steps, told):
     assert run.complete
     assert_same(run, trained(experiment))
     (notice,) = told
-    assert notice.startswith(f"cache: {path.name} is damaged and left aside (")
+    assert notice.startswith(f"cache: {path.name} is damaged and was ignored (")
 
 
 def test_a_single_wrong_bit_in_a_checkpoint_is_noticed(told):
@@ -230,7 +230,7 @@ def test_a_single_wrong_bit_in_a_checkpoint_is_noticed(told):
     path.write_bytes(content)
     assert_same(train(told.store, experiment)[0], trained(experiment))
     (notice,) = told
-    assert notice.startswith("cache: checkpoint-1.pt is damaged and left aside (")
+    assert notice.startswith("cache: checkpoint-1.pt is damaged and was ignored (")
 
 
 def test_a_checkpoint_after_the_state_is_made_again(store):
@@ -274,7 +274,7 @@ def test_a_full_disk_ends_the_journal_but_not_the_training(told, monkeypatch):
     run, _ = train(told.store, tiny())
     assert_same(run, trained(tiny()))
     (line,) = told
-    assert "cannot be written, nothing is kept" in line
+    assert line.startswith("cache: the training could not be kept in ")
     assert "No space left on device" in line
     assert told.store.holds(tiny())
 
@@ -410,3 +410,38 @@ def test_a_run_is_opened_where_the_disk_is_full(told, monkeypatch, tmp_path):
     (line,) = told
     assert line.startswith("cache: the opened run could not be kept (")
     assert "No space left" in line
+
+
+def test_a_run_on_the_disk_has_no_limit_that_is_of_compressed_ones(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("ibcore.archive.MAX_UNPACKED", 100)
+    path, run = tmp_path / "run.npz", trained(tiny())
+    run.save(path)
+    assert_same(store.open(path), run)
+    with np.load(path) as content:
+        np.savez_compressed(path, **content)
+    with pytest.raises(ValueError, match="it unpacks to more than 100 bytes"):
+        store.open(path)
+
+
+def test_sessions_that_open_the_same_run_share_one_copy(store, tmp_path):
+    trained(tiny()).save(tmp_path / "run.npz")
+    store.open(tmp_path / "run.npz")
+    (kept_file,) = (store.folder / "opened").iterdir()
+    inode = kept_file.stat().st_ino
+    store.open(tmp_path / "run.npz")
+    assert [path.stat().st_ino for path in (store.folder / "opened").iterdir()] == [inode]
+
+
+def test_a_training_is_kept_again_once_the_disk_has_room(told, monkeypatch):
+    write, calls = journal.write_checked, []
+
+    def full_at_first(*args):
+        calls.append(args)
+        if len(calls) < 3:
+            full()
+        write(*args)
+
+    monkeypatch.setattr("ibcore.journal.write_checked", full_at_first)
+    train(told.store, tiny(epochs=10), 8)
+    assert len(told) == 1
+    assert (told.store.folder / "partial").is_dir()

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import socket
+import stat
 import time
 from dataclasses import replace
 
@@ -270,3 +271,17 @@ def test_the_folder_is_the_one_named_or_in_the_cache(tmp_path, monkeypatch):
 )
 def test_sizes_in_words(size, words):
     assert in_words(size) == words
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_data_in_the_cache_folder_leave_it_private(tmp_path, monkeypatch):
+    """Else the cache would not be used: others may write to it."""
+    monkeypatch.delenv("IBCORE_DATA_DIR", raising=False)
+    monkeypatch.setenv("IBCORE_CACHE_DIR", str(tmp_path / "cache"))
+    before = os.umask(0o002)
+    try:
+        with downloads._writing(downloads.data_folder() / "mnist" / "images.gz"):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
