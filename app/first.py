@@ -1,4 +1,4 @@
-"""What the first page shows, made before the server answers: no visitor waits for it."""
+"""What takes long at the first visit, done before the server answers: no visitor waits for it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -7,9 +7,16 @@ import runs
 import state
 from charts import THEMES
 from ibcore.presets import PRESETS
+from ibcore.training import estimated_seconds
 from looks import WIDTH, make_look
 from sidebar import network_picture
 from views.scales import scales
+
+
+def load_training() -> None:
+    """Load what PyTorch loads at the first step of a training only."""
+    experiment = PRESETS["quick-tanh"].experiment
+    estimated_seconds(experiment, runs.dataset(experiment))
 
 
 def make_first_look() -> None:

@@ -1,5 +1,6 @@
 """Start here: `streamlit run app/main.py`. What each visitor runs is in `pages.py`."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,11 +20,14 @@ if refused := protection.refusal() or opening.refusal():
 async def prepared(_: st.App) -> AsyncIterator[None]:
     """Import what takes long and make the first picture before the server answers."""
     # Not at the top: Streamlit's caches are ready only now.
-    from first import make_first_look
-    from garbage import spare_libraries
+    from first import load_training, make_first_look
 
     make_first_look()
-    spare_libraries()
+    load_training()
+    # Python would search all libraries for garbage after every look, a sixth of a second in which
+    # no message goes out. Once and before the first visitor: what is frozen is never freed.
+    gc.collect()
+    gc.freeze()
     yield
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import linked
 import session
@@ -73,8 +76,17 @@ def _open_upload() -> None:
     file = st.session_state[_upload_key()]
     if file is not None:
         _open(file.name, file)
-        # Another uploader takes its place: the server keeps what is in this one in its memory.
+        # Another uploader takes its place: what is in this one stays in the server's memory.
         st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+        _forget(file)
+
+
+def _forget(file: UploadedFile) -> None:
+    """Free the memory of an upload, as Streamlit's own chat input does."""
+    context = get_script_run_ctx()
+    manager = None if context is None else context.uploaded_file_mgr
+    if isinstance(manager, MemoryUploadedFileManager):
+        manager.remove_file(context.session_id, file.file_id)
 
 
 def _upload_key() -> str:

@@ -9,7 +9,6 @@ import runs
 import session
 from ahead import drawing
 from describe import duration, experiment_line, plain, waiting
-from garbage import spare_libraries
 from placed import placed
 from runs import Shown
 
@@ -32,8 +31,6 @@ def body(draw) -> None:
     def once() -> None:
         with drawing(), session.part():
             busy = draw()
-        # Some come late: the first step of a training brings a hundred thousand objects.
-        spare_libraries()
         if busy != polling:
             st.session_state["polling"] = busy
             st.rerun(scope="app")

@@ -20,7 +20,6 @@ from streamlit.testing.v1 import AppTest
 
 import ahead
 import first
-import garbage
 import jobs
 import late
 import looks
@@ -78,8 +77,6 @@ def texts(elements):
 
 
 def test_the_server_does_not_search_its_libraries_for_garbage():
-    # As at a start; pages of other tests may have been drawn.
-    garbage._spare.cache_clear()
     try:
         prepared = runpy.run_path(str(ROOT / "app" / "main.py"))["prepared"]
         asyncio.run(prepared(None).__aenter__())
