@@ -76,7 +76,8 @@ def texts(elements):
     return " ".join(shown(element.value) for element in elements)
 
 
-def test_the_server_does_not_search_its_libraries_for_garbage():
+def test_the_server_does_not_search_its_libraries_for_garbage(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["main.py"])
     try:
         prepared = runpy.run_path(str(ROOT / "app" / "main.py"))["prepared"]
         asyncio.run(prepared(None).__aenter__())
