@@ -82,7 +82,7 @@ def caption(run: Run, seen: str, command: str) -> list[str]:
 
     `seen` says what is drawn: by which estimator or probe, in which units.
     """
-    reached = "" if run.complete else f" Stopped at epoch {run.epochs[-1]}."
+    reached = "" if run.complete else f" Trained to epoch {run.epochs[-1]} so far."
     lost = [f"{r} from epoch {e} on" for r, e in enumerate(run.diverged) if e >= 0]
     diverged = f" Diverged and left out: replicate {', '.join(lost)}." if lost else ""
     return [

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,7 @@ def refusal() -> str | None:
         return f"The app did not start: it opens one run or experiment, not {len(_arguments())}."
     for path in _arguments():
         try:
-            _read(path, path, Run.load)
+            _read(path, path, partial(Run.load, mapped=True))
         except (ValueError, OSError) as error:
             return f"The app did not start: {_fault(path, error)}"
     return None
@@ -117,8 +118,9 @@ def _open(name: str, file: str | BinaryIO, open_run: Callable[..., Run] | None =
     if isinstance(found, Run):
         st.session_state["opened"] = found
         found = found.experiment
-    # The file may come from anybody.
-    linked.came(found.task.path)
+    if found.task.path is not None:
+        # Opening the file was the person's own act.
+        linked.agree(found.task.path)
     session.put(state.of_experiment(found))
     st.session_state["opened_name"] = printable(name)
 
@@ -130,7 +132,8 @@ def _one_at_a_time() -> threading.Lock:
 
 
 def _fault(name: str, error: Exception) -> str:
-    return f"{printable(name)}: {getattr(error, 'strerror', None) or error}"
+    reason = str(getattr(error, "strerror", None) or error)
+    return reason if repr(name) in reason else f"{printable(name)}: {reason}"
 
 
 def _read(name: str, file: str | BinaryIO, open_run: Callable[..., Run]) -> Run | Experiment:

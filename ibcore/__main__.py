@@ -1,6 +1,7 @@
 """The command line: `python -m ibcore COMMAND`, with `--help` for the commands there are."""
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -86,7 +87,15 @@ def _carried_out(arguments: list[str] | None) -> int:
     if getattr(options, "out", None) is not None:
         check = checked_folder if options.command is _run else checked_file
         options.out = check(options.out)
+        _check_apart(options)
     return options.command(options)
+
+
+def _check_apart(options: argparse.Namespace) -> None:
+    """Refuse to write over the run that is read."""
+    read = getattr(options, "run", None)
+    if read is not None and os.path.realpath(read) == os.path.realpath(options.out):
+        raise FieldError("out", str(options.out), "another file than the run")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -400,7 +409,8 @@ def _train(experiment: Experiment, device: str) -> tuple[Run, int]:
 
 
 def _store() -> Store:
-    return Store(notice=remark)
+    # Of many damaged entries one notice is enough.
+    return Store(notice=functools.cache(remark))
 
 
 def _name_divergence(run: Run) -> None:

@@ -1,6 +1,7 @@
 """Named arrays in an .npz that anyone may have written: headers first, arrays when asked for.
 
-What is not compressed is mapped from the disk and takes no memory before it is used.
+Of a file that nobody changes, uncompressed arrays can be mapped from the disk: they take no
+memory before they are used.
 """
 
 import math
@@ -22,7 +23,7 @@ import numpy as np
 from ibcore.files import Unreadable, open_regular
 
 MAX_UNPACKED = 1_000_000_000
-"""Bytes of compressed arrays that one file may unpack to; what is mapped has no such limit."""
+"""Bytes that the compressed arrays of one file may unpack to."""
 
 _ALIGNMENT = 64
 _PADDING = 0xD935
@@ -82,8 +83,9 @@ class Header:
 class Archive:
     """An open .npz; see `open_archive`. Its methods raise ValueError for what is damaged."""
 
-    def __init__(self, file: BinaryIO):
-        self._file = file
+    def __init__(self, file: BinaryIO, *, mapped: bool):
+        self._file, self._mapping = file, mapped
+        self._size = file.seek(0, os.SEEK_END)
         self._zip = zipfile.ZipFile(file)
         self._members = {m.filename.removesuffix(".npy"): m for m in self._zip.infolist()}
         self._map: mmap.mmap | None = None
@@ -107,7 +109,9 @@ class Archive:
                 raise ValueError(f"{member.filename!r} is damaged") from None
         if header.dtype.hasobject:
             raise ValueError(f"{member.filename!r} holds pickled objects")
-        if header.n_bytes != member.file_size - header.start:
+        stored = member.compress_type == zipfile.ZIP_STORED
+        cut = stored and member.header_offset + member.file_size > self._size
+        if cut or header.n_bytes != member.file_size - header.start:
             raise ValueError(f"{member.filename!r} is damaged")
         return header
 
@@ -140,9 +144,10 @@ class Archive:
             return None
         if self._map is None:
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        if self._checksum(start, member.file_size) != member.CRC:
+        end = start + member.file_size
+        if end > self._size or self._checksum(start, member.file_size) != member.CRC:
             raise zipfile.BadZipFile
-        return memoryview(self._map)[start + header.start : start + member.file_size]
+        return memoryview(self._map)[start + header.start : end]
 
     def _checksum(self, start: int, size: int) -> int:
         """The CRC-32 of some bytes, read from the file so that no mapped page stays in memory."""
@@ -154,18 +159,21 @@ class Archive:
 
     def _start(self, member: zipfile.ZipInfo) -> int | None:
         """Where an uncompressed member begins in a file on the disk; None for any other."""
-        if member.compress_type != zipfile.ZIP_STORED or not _on_disk(self._file):
+        if not self._mapping or member.compress_type != zipfile.ZIP_STORED:
             return None
         self._file.seek(member.header_offset + _LOCAL - 4)
         return member.header_offset + _LOCAL + sum(struct.unpack("<HH", self._file.read(4)))
 
     def _unpacked(self, member: zipfile.ZipInfo, header: Header) -> bytearray:
-        self._take(header.n_bytes)
+        if member.compress_type != zipfile.ZIP_STORED:
+            self._take(header.n_bytes)
         data = bytearray(header.n_bytes)
         with self._zip.open(member) as content:
             content.read(header.start)
             for start in range(0, len(data), _CHUNK):
                 chunk = content.read(min(_CHUNK, len(data) - start))
+                if len(chunk) < min(_CHUNK, len(data) - start):
+                    raise EOFError
                 data[start : start + len(chunk)] = chunk
             # At its end the archive compares its checksum.
             if content.read(1):
@@ -181,18 +189,22 @@ class Archive:
 
 
 @contextmanager
-def open_archive(file: str | Path | BinaryIO, what: str) -> Iterator[Archive]:
+def open_archive(
+    file: str | Path | BinaryIO, what: str, *, mapped: bool = False
+) -> Iterator[Archive]:
     """The arrays of a file; `what` kind of file it is begins every message.
 
+    `mapped`: map the arrays from the disk, as far as that can be done, instead of reading
+    them. Only for a path where the file is never changed in place: the arrays would change too.
     Raises ValueError, in one line, where the file is missing, is not a regular file, is no
     .npz, is damaged, or holds pickled objects, as far as it is read inside the context.
     """
     try:
         if hasattr(file, "read"):
-            yield _opened(file)
+            yield _opened(file, mapped=False)
             return
         with open_regular(file) as opened:
-            yield _opened(opened)
+            yield _opened(opened, mapped=mapped)
     except FileNotFoundError:
         raise Unreadable(f"{what}: {str(file)!r} does not exist") from None
     except (OSError, MemoryError) as error:
@@ -213,14 +225,14 @@ def release(array: np.ndarray) -> None:
         array.madvise(mmap.MADV_DONTNEED)
 
 
-def _opened(file: BinaryIO) -> Archive:
+def _opened(file: BinaryIO, *, mapped: bool) -> Archive:
     # zipfile accepts extra bytes before the first member and after the end.
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END))
     if not file.read().startswith(b"PK\5\6"):
         raise zipfile.BadZipFile
     try:
-        archive = Archive(file)
+        archive = Archive(file, mapped=mapped)
     except ValueError:
         raise zipfile.BadZipFile from None
     if archive.begin != 0:
@@ -245,10 +257,3 @@ def _sound(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
     if member.compress_type not in _METHODS or member.flag_bits & _ENCRYPTED:
         raise zipfile.BadZipFile
     return member
-
-
-def _on_disk(file: BinaryIO) -> bool:
-    try:
-        return file.fileno() >= 0
-    except (OSError, AttributeError):
-        return False

@@ -29,8 +29,11 @@ from ibcore.files import (
 DAMAGED = "cache: a damaged entry is removed; what it held is computed again where it is needed"
 
 _VERSIONED = re.compile(rf"({'|'.join(entries.KINDS)})-\d+")
-_OLD_FOLDERS = ("joblib/ibcore",)
+_OLD = "joblib/ibcore/store/_entry"
 """Where earlier versions kept their entries."""
+
+_OWN = re.compile(r"[0-9a-f]{16,32}(-[0-9a-f]{16})?(-\d+)?(\.npz)?|\.[0-9a-f]{16}\.part")
+"""The names that this module gives: nothing else is removed, whatever lies beside it."""
 
 _HOUR, _DAY = 3600.0, 86400.0
 
@@ -144,7 +147,7 @@ class Cache:
     def _folders(self) -> Iterator[Path]:
         if not self.usable:
             return
-        for name in ("opened", "partial", *_OLD_FOLDERS):
+        for name in ("opened", "partial", _OLD):
             yield self.folder / name
         # Somebody may have removed all of it.
         with contextlib.suppress(OSError):
@@ -220,8 +223,8 @@ def _name(kind: str, key: str) -> str:
 def _items(folder: Path) -> Iterator[Item]:
     if not folder.is_dir():
         return
-    kind = folder.name.split("-")[0] if folder.name != "ibcore" else "old"
-    for path in folder.iterdir():
+    kind = folder.name.split("-")[0] if folder.name != "_entry" else "old"
+    for path in filter(lambda path: _OWN.fullmatch(path.name), folder.iterdir()):
         try:
             files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
             stats = [file.stat() for file in (*files, path)]

@@ -126,7 +126,8 @@ def worst(kind: str, rows: pd.DataFrame) -> str:
     """The worst of the rows of `violations` of one kind, other than "saturated", in words."""
     row = rows.loc[rows["bits"].idxmax()]
     layer, bits, epoch = row["layer"], f"{row['bits']:.2f} bits", f"epoch {row['epoch']:,}"
-    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    others = len(rows) - 1
+    more = f", and {others} more layer{'s' if others > 1 else ''}" if others else ""
     if kind in KINDS[:2]:
         letter = "X" if kind == KINDS[0] else "Y"
         told = f"layer {layer} tells {bits} more of {letter} than layer {layer - 1}"

@@ -371,7 +371,8 @@ class Experiment:
         """
         content = file.read(MAX_JSON + 1)
         if len(content) > MAX_JSON:
-            raise FieldError("experiment", content[:99], f"JSON of at most {MAX_JSON:,} bytes")
+            size = f"a file of more than {MAX_JSON:,} bytes"
+            raise FieldError("experiment", size, f"JSON of at most {MAX_JSON:,} bytes")
         try:
             return cls.from_json(content.decode())
         except UnicodeDecodeError:

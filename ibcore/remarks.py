@@ -56,11 +56,15 @@ def _laws(run: Run, parameter: str, view: View, table: pd.DataFrame) -> list[str
         if rows.empty:
             continue
         values = rows["value"].nunique()
-        where = "" if len(planes) == 1 else f"; at {values} of {len(planes)} values of {parameter}"
+        where = (
+            ""
+            if len(planes) == 1
+            else f"; this holds at {values} of {len(planes)} values of {parameter}"
+        )
         words = (
             _saturated(rows, n_epochs) if kind == SATURATED else _worst_at(kind, rows, parameter)
         )
-        lines.append(words + where)
+        lines.append(words + (holds if len(planes) > 1 else ""))
     return lines
 
 
@@ -74,5 +78,7 @@ def _worst_at(kind: str, rows: pd.DataFrame, parameter: str) -> str:
 def _saturated(rows: pd.DataFrame, n_epochs: int) -> str:
     """Every layer with the most epochs at which it is, at any one value."""
     often = rows.groupby("layer")["share"].max() * n_epochs
-    parts = [f"layer {layer} at {round(n)} of {n_epochs} epochs" for layer, n in often.items()]
+    parts = [
+        f"layer {layer} at {round(n)} of {n_epochs} recorded epochs" for layer, n in often.items()
+    ]
     return f"saturated: {', '.join(parts)}; the number of samples decides there"

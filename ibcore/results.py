@@ -126,6 +126,8 @@ def write_table(table: pd.DataFrame, out: Path | None) -> None:
 
 def show(text: str) -> None:
     """Write to standard output at once; OSError where that fails, BrokenPipeError if unread."""
+    if sys.stdout is None:
+        raise OSError("standard output cannot be written: it is closed")
     try:
         # Line by line: of a long text an unbuffered stream may take a part and not say so.
         for line in text.splitlines(keepends=True):

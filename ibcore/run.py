@@ -407,13 +407,16 @@ class Run:
         return buffer.getvalue()
 
     @classmethod
-    def load(cls, file: str | Path | BinaryIO) -> "Run":
+    def load(cls, file: str | Path | BinaryIO, *, mapped: bool = False) -> "Run":
         """Read what `save` wrote.
+
+        `mapped`: leave the arrays of an uncompressed file on the disk until they are used;
+        only for a path where nobody changes the file meanwhile.
 
         Raises ValueError, in one line, for a file that is no run, is damaged,
         holds pickled objects, or does not fit its own experiment.
         """
-        return cls(**read_run(file))
+        return cls(**read_run(file, mapped=mapped))
 
 
 def not_finite(layer: int, epoch: int) -> ValueError:

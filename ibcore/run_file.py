@@ -45,14 +45,14 @@ def write_run(file: str | Path | BinaryIO, fields: Fields) -> None:
         write_whole(Path(file), lambda whole: write_arrays(whole, arrays))
 
 
-def read_run(file: str | Path | BinaryIO) -> Fields:
-    """All fields of a `Run`; of an uncompressed file on the disk they are mapped, not read.
+def read_run(file: str | Path | BinaryIO, *, mapped: bool = False) -> Fields:
+    """All fields of a `Run`; `mapped` as for `open_archive`.
 
     Only the arrays that a run has are read, after their headers fit its experiment. Raises
     ValueError, in one line, for a file that is no run, is damaged, holds pickled objects,
     or does not fit its own experiment.
     """
-    with open_archive(file, "run file") as archive:
+    with open_archive(file, "run file", mapped=mapped) as archive:
         experiment, fingerprint = _read_meta(archive)
         names = _checked_names(experiment, archive)
         fields = _fields(experiment, {name: archive.array(name) for name in names})

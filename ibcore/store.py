@@ -38,7 +38,7 @@ from ibcore.view import View
 def cache_folder() -> Path:
     """`IBCORE_CACHE_DIR`, else the platform's cache folder."""
     given = os.environ.get("IBCORE_CACHE_DIR")
-    return Path(given) if given else user_cache_path("ibcore")
+    return Path(given).expanduser() if given else user_cache_path("ibcore")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Store:
         if not self.cache.has("run", key):
             return None
         try:
-            run = Run.load(path)
+            run = Run.load(path, mapped=True)
             if not run.complete or run.key != key:
                 raise ValueError("it is another run")
             # The entry may be that of an experiment which differs where it does not count.
@@ -235,7 +235,7 @@ class Store:
         if not self.cache.usable:
             return Run.load(file)
         try:
-            return Run.load(self._copy(file))
+            return Run.load(self._copy(file), mapped=True)
         except (OSError, Unreadable) as error:
             # What is wrong with the file itself is said here.
             run = Run.load(file)
@@ -246,7 +246,7 @@ class Store:
         """The copy of a run's file in the cache."""
         part = written_beside(self.cache.place("opened", "new"), partial(copy_run, file))
         try:
-            key = Run.load(part).content_key
+            key = Run.load(part, mapped=True).content_key
             path = self.cache.place("opened", key)
             # Another session may have mapped it.
             if _content_key(path) != key:
@@ -493,7 +493,7 @@ def _on_ladder(estimator: Estimator, values: Sequence[float]) -> Estimator:
 def _content_key(path: Path) -> str | None:
     """That of the run in a file; None where it holds no run."""
     try:
-        return Run.load(path).content_key
+        return Run.load(path, mapped=True).content_key
     except ValueError:
         return None
 

@@ -235,7 +235,7 @@ def _experiment(request: dict) -> Experiment:
 
 def _requested_run(request: dict, store: Store) -> Run:
     if "run" in request:
-        return Run.load(_part(request, "run", str))
+        return Run.load(_part(request, "run", str), mapped=True)
     run = store.find(_experiment(request))
     if run is None:
         raise ValueError("run: this experiment has not been trained yet")

@@ -108,8 +108,10 @@ def data_folder() -> Path:
     """`IBCORE_DATA_DIR`, else the folder `data` in the cache folder."""
     given = os.environ.get("IBCORE_DATA_DIR")
     if given:
-        return Path(given)
-    return Path(os.environ.get("IBCORE_CACHE_DIR") or pooch.os_cache("ibcore")) / "data"
+        return Path(given).expanduser()
+    return (
+        Path(os.environ.get("IBCORE_CACHE_DIR") or pooch.os_cache("ibcore")).expanduser() / "data"
+    )
 
 
 def in_words(size: int) -> str:

@@ -10,7 +10,7 @@ from ibcore.stack import MAX_WIDTH
 
 _FEW = 10
 _SAMPLES_PER_CLASS = 3
-_REMEDY = "or set bin_y to a number of quantile classes, such as 10"
+_REMEDY = "or bin y into quantile classes, such as 10 (task.bin_y)"
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ def test_each_kind_has_one_badge_with_the_worst_of_it():
         (KINDS[4], 2, 0, float("nan"), 0.5),
     )
     said = badges(found).replace("\\", "")
-    assert "layer 4 tells 1.25 bits more of X than layer 3, epoch 2,000, and 1 more" in said
+    assert "layer 4 tells 1.25 bits more of X than layer 3, epoch 2,000, and 1 more layer" in said
     assert "I(T;Y) above H(Y): layer 1 by 0.20 bits, epoch 7]" in said
     assert "saturated: layer 1, 2]" in said
     assert said.count("badge[") == 3

@@ -506,7 +506,7 @@ def test_names_of_classes_are_no_markup(tmp_path):
 def test_numbers_are_binned_on_the_page(tmp_path):
     arrays = {"x": np.eye(8), "y": np.arange(8) / 2}
     at = own(tmp_path, arrays)
-    assert "set bin_y" in texts(at.sidebar.markdown)
+    assert "bin y into quantile classes" in texts(at.sidebar.markdown)
     at.text_input(key="biny").set_value("2").run()
     assert not at.exception
     said = texts(at.sidebar.caption)
@@ -789,16 +789,24 @@ def test_a_run_without_a_test_set_has_no_test_samples():
     assert not at.exception
 
 
-def test_the_path_in_an_opened_experiment_is_read_once_the_person_agrees(tmp_path):
+def test_the_path_in_an_opened_experiment_is_read(tmp_path):
+    """To open the file is the person's own act."""
     path = tmp_path / "data.npz"
     np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
     mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
     at = upload(opened(), "experiment.json", mine.to_json().encode())
     assert not at.exception
-    assert "not read yet" in texts(at.sidebar.markdown)
-    assert at.button(key="run").disabled
-    at.button(key="agree").click().run()
+    assert "not read yet" not in texts(at.sidebar.markdown)
     assert not at.button(key="run").disabled
+
+
+def test_a_run_of_own_data_opens(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.eye(8), y=np.arange(8) % 2)
+    mine = replace(SMALL, task=Task("npz", train_fraction=0.5, path=str(path)))
+    at = upload(opened(), "run.npz", train(mine, device="cpu").to_bytes())
+    assert not at.exception
+    assert layers(at)[0] == "1: 4 tanh"
 
 
 def test_a_run_and_an_experiment_open_by_their_path(tmp_path):
@@ -849,7 +857,7 @@ def test_an_experiment_is_refused_by_its_size_before_it_is_read():
     at = upload(opened(), "experiment.json", content)
     assert not at.exception
     (error,) = at.error
-    assert "an experiment has at most 1,000,000 bytes" in shown(error.value)
+    assert "use JSON of at most 1,000,000 bytes" in shown(error.value)
 
 
 def test_the_command_line_names_a_run_for_new_sessions_without_a_link(tmp_path, monkeypatch):

@@ -121,6 +121,7 @@ def test_memory_stays_below_its_limit(browser, tmp_path):
         contexts = [browser.new_context() for _ in range(BROWSERS)]
         pages = [context.new_page() for context in contexts]
         for page in pages:
+            page.set_default_timeout(180_000)
             page.goto(server.url)
         uploads, started, turn = 0, time.monotonic(), 0
         while time.monotonic() - started < SECONDS or uploads < UPLOADS:

@@ -28,6 +28,11 @@ def used(path, days):
         os.utime(one, (time.time() - days * DAY,) * 2)
 
 
+def key(number):
+    """A key as entries have it."""
+    return f"{number:032x}"
+
+
 def names(items):
     return sorted(item.path.name for item in items)
 
@@ -111,51 +116,52 @@ def test_what_is_within_the_limits_stays(store):
 
 
 def test_entries_of_earlier_versions_go(cache):
-    paths = [cache.folder / "curves-0" / "old", cache.folder / "run-1" / "old.npz"]
-    paths += [cache.folder / "joblib" / "ibcore" / "store"]
-    paths += [cache.folder / "curves-1" / ".left.part"]
+    paths = [cache.folder / "curves-0" / key(1), cache.folder / "run-1" / f"{key(2)}.npz"]
+    paths += [cache.folder / "joblib" / "ibcore" / "store" / "_entry" / key(3)]
+    paths += [cache.folder / "curves-1" / f".{key(4)[:16]}.part"]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"old")
         used(path, 1)
-    cache.write("curves", "new", b"new")
+    cache.write("curves", key(9), b"new")
     assert names(cache.prune()) == sorted(path.name for path in paths)
-    assert names(cache.items()) == ["new"]
+    assert names(cache.items()) == [key(9)]
     assert not (cache.folder / "curves-0").exists()
 
 
 def test_downloads_and_files_of_other_programs_stay(cache):
     others = [cache.folder / "data" / "mnist" / "images.gz", cache.folder / "letter.txt"]
+    others += [cache.folder / "run-1" / "results.csv", cache.folder / "opened" / "letter.txt"]
+    others += [cache.folder / "partial" / "thesis" / "a.txt", cache.folder / "joblib" / "x" / "y"]
     for path in others:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")
         used(path, 1000)
-    cache.write("curves", "new", b"new")
+    cache.write("curves", key(9), b"new")
     cache.prune({part: Limit(0, 0) for part in LIMITS})
-    assert names(cache.clear()) == ["new"]
+    assert names(cache.clear()) == [key(9)]
     assert all(path.exists() for path in others)
 
 
 @pytest.mark.parametrize(("part", "kind"), [("entries", "curves"), ("opened", "opened")])
 def test_what_was_used_least_recently_goes_first(part, kind, cache):
     for day in range(5):
-        path = cache.path(kind, f"day{day}")
+        path = cache.path(kind, key(day))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(100))
         used(path, day)
     gone = names(cache.prune({part: Limit(300, 1000)}))
-    assert [name.removesuffix(".npz") for name in gone] == ["day3", "day4"]
+    assert [name.removesuffix(".npz") for name in gone] == [key(3), key(4)]
     gone = names(cache.prune({part: Limit(1e9, 1.5)}))
-    assert [name.removesuffix(".npz") for name in gone] == ["day2"]
+    assert [name.removesuffix(".npz") for name in gone] == [key(2)]
 
 
 def test_what_is_in_use_stays_whatever_the_limits(cache):
-    for key in ("a", "b"):
-        cache.write("curves", key, b"content")
-    used(cache.path("curves", "a"), 30)
-    used(cache.path("curves", "b"), 30)
-    assert cache.read("curves", "a") == b"content"
-    assert names(cache.prune({"entries": Limit(0, 1)})) == ["b"]
+    for number in (1, 2):
+        cache.write("curves", key(number), b"content")
+        used(cache.path("curves", key(number)), 30)
+    assert cache.read("curves", key(1)) == b"content"
+    assert names(cache.prune({"entries": Limit(0, 1)})) == [key(2)]
 
 
 def test_a_dropped_training_goes_as_a_whole(store):
@@ -181,7 +187,7 @@ def test_clearing_leaves_nothing_computed(store):
 
 def test_every_kind_of_entry_is_found(cache):
     for kind in entries.KINDS:
-        cache.write(kind, "key", b"content")
+        cache.write(kind, key(1), b"content")
     assert {item.kind for item in cache.items()} == set(entries.KINDS)
 
 
@@ -238,8 +244,8 @@ def test_a_cache_that_somebody_removed_is_empty_and_made_again(store):
 
 def test_one_entry_beyond_the_limit_does_not_take_the_others_with_it(cache):
     for day, size in ((1, 10), (2, 1000), (3, 10)):
-        path = cache.path("curves", f"day{day}")
+        path = cache.path("curves", key(day))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(bytes(size))
         used(path, day)
-    assert names(cache.prune({"entries": Limit(100, 1000)})) == ["day2"]
+    assert names(cache.prune({"entries": Limit(100, 1000)})) == [key(2)]

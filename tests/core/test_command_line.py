@@ -376,7 +376,7 @@ def test_run_says_what_to_doubt(tmp_path, capsys):
     words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
     said = remarks_of(capsys, *words, "--n-bins", "9999", "--limits", "-0.9", "0.9")
     assert said[0].endswith("the limits may cause a fall of I(X;T)")
-    assert said[1].startswith("saturated: layer 1 at 4 of 4 epochs")
+    assert said[1].startswith("saturated: layer 1 at 4 of 4 recorded epochs")
     assert said[-1] == "2 replicates: too few for a verdict on compression, 5 are needed"
 
 
@@ -806,7 +806,7 @@ def test_the_cache_is_listed_pruned_and_cleared(tmp_path, capsys, monkeypatch):
     assert main("cache", "list") == 0
     assert "all               0    0 bytes  never" in capsys.readouterr().out
     assert main("run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out") == 0
-    old = folder / "curves-0" / "old"
+    old = folder / "curves-0" / f"{1:032x}"
     old.parent.mkdir()
     old.write_bytes(bytes(1000))
     os.utime(old, (0, 0))
@@ -837,3 +837,17 @@ def test_limits_of_the_cache_that_are_none_are_refused(option, value, capsys):
     assert main("cache", "prune", option, value) == 2
     line = f"ibcore: {option}: {float(value)} is not allowed; use a number from 0\n"
     assert capsys.readouterr().err == line
+
+
+def test_a_run_is_not_written_over_by_its_table(tmp_path, refused):
+    path = tmp_path / "run.npz"
+    trained(tiny()).save(path)
+    content = path.read_bytes()
+    assert "use another file than the run" in refused("plane", path, "--out", path)
+    assert path.read_bytes() == content
+
+
+def test_a_closed_standard_output_is_said(tmp_path, monkeypatch, refused):
+    trained(tiny()).save(tmp_path / "run.npz")
+    monkeypatch.setattr("sys.stdout", None)
+    assert "standard output cannot be written" in refused("plane", tmp_path / "run.npz")

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -444,7 +445,7 @@ def memory():
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 Run.load(sys.argv[1])
 before = memory()
-run = Run.load(sys.argv[2])
+run = Run.load(sys.argv[2], mapped=True)
 opened = memory() - before
 keys = run.checkpoint_keys
 used = memory() - before
@@ -471,7 +472,7 @@ def test_a_mapped_run_is_that_of_the_file_and_cannot_be_written_to(tmp_path):
     path, run = tmp_path / "run.npz", trained(tiny())
     run.save(path)
     content = path.read_bytes()
-    mapped = Run.load(path)
+    mapped = Run.load(path, mapped=True)
     assert_same(mapped, run)
     assert all(w.flags.aligned for w in (*mapped.weights, *mapped.biases))
     with pytest.raises(ValueError, match="read-only"):
@@ -479,14 +480,46 @@ def test_a_mapped_run_is_that_of_the_file_and_cannot_be_written_to(tmp_path):
     assert_same(Run.load(io.BytesIO(content)), run)
 
 
-def test_a_run_stays_whole_while_its_file_is_replaced(tmp_path):
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_run_stays_whole_while_its_file_is_replaced(mapped, tmp_path):
     path, run = tmp_path / "run.npz", trained(tiny())
     run.save(path)
-    opened = Run.load(path)
+    opened = Run.load(path, mapped=mapped)
     trained(tiny(seed=1)).save(path)
     assert_same(opened, run)
     path.unlink()
     assert_same(opened, run)
+
+
+def test_a_run_stays_whole_while_its_file_is_written_over(tmp_path):
+    path, run = tmp_path / "run.npz", trained(tiny())
+    run.save(path)
+    opened = Run.load(path)
+    path.write_bytes(b"?" * path.stat().st_size)
+    assert_same(opened, run)
+
+
+def test_sizes_that_the_file_cannot_have_are_refused_at_once(tmp_path):
+    """The directory of the file says of a stored array that it has 2^62 bytes."""
+    path, content = tmp_path / "run.npz", bytearray(trained(tiny()).to_bytes())
+    size = (1 << 62).to_bytes(8, "little")
+    for start in re.finditer(b"w1.npy", bytes(content)):
+        # Of the two only the directory's entry has sizes of its own before its name.
+        entry = start.start() - 46
+        if content[entry : entry + 4] == b"PK\1\2":
+            content[entry + 20 : entry + 28] = b"\xff" * 8
+            name, extra = 6, content[entry + 30] | content[entry + 31] << 8
+            more = b"\1\0" + (16).to_bytes(2, "little") + size + size
+            content[entry + 30 : entry + 32] = (extra + len(more)).to_bytes(2, "little")
+            content[entry + 46 + name : entry + 46 + name] = more
+            break
+    end = len(content) - 22
+    grown = int.from_bytes(content[end + 12 : end + 16], "little") + len(more)
+    content[end + 12 : end + 16] = grown.to_bytes(4, "little")
+    path.write_bytes(content)
+    for mapped in (False, True):
+        with pytest.raises(ValueError, match=r"run file: 'w1\.npy' is damaged"):
+            Run.load(path, mapped=mapped)
 
 
 def test_compressed_files_of_before_are_read(tmp_path):

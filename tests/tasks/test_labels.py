@@ -67,7 +67,7 @@ def test_labels_keep_their_names():
         (Y[:5], "shape \\(6,\\)"),
         (Y[:5, None], "shape \\(6,\\)"),
         (Y * 0, "2 classes"),
-        (Y / 2, "0.5 .* whole numbers or text as labels, or set bin_y"),
+        (Y / 2, "0.5 .* whole numbers or text as labels, or bin y"),
         (np.where(Y, Y, np.nan), "nan .* finite"),
         (np.where(Y, Y, np.inf), "inf .* finite"),
         (np.eye(3)[Y] * 0.5, "row 0"),
@@ -84,7 +84,7 @@ def test_other_labels_are_refused(y, message):
 
 def test_too_many_distinct_labels_are_refused_with_a_way_out():
     """More than 10 classes need 3 samples each on average."""
-    with pytest.raises(FieldError, match=r"'11 distinct labels of 32 samples' .* set bin_y to"):
+    with pytest.raises(FieldError, match=r"'11 distinct labels of 32 samples' .* bin y into"):
         read_labels(np.arange(32) % 11, 32)
     assert len(read_labels(np.arange(33) % 11, 33).classes) == 11
     assert len(read_labels(np.arange(10), 10).classes) == 10

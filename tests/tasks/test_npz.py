@@ -146,7 +146,7 @@ def test_text_labels_are_read_without_pickles(tmp_path):
 
 def test_numbers_are_binned_where_asked_for(tmp_path, refusal):
     task = save(tmp_path, x=X, y=Y + np.arange(6) / 10)
-    assert "set bin_y" in refusal(lambda: load(task))
+    assert "task.bin_y" in refusal(lambda: load(task))
     data = load(replace(task, bin_y=2))
     assert data.n_classes == 2
     assert "2 quantile classes" in data.labels_line
