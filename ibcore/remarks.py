@@ -56,11 +56,7 @@ def _laws(run: Run, parameter: str, view: View, table: pd.DataFrame) -> list[str
         if rows.empty:
             continue
         values = rows["value"].nunique()
-        where = (
-            ""
-            if len(planes) == 1
-            else f"; this holds at {values} of {len(planes)} values of {parameter}"
-        )
+        holds = f"; this holds at {values} of {len(planes)} values of {parameter}"
         words = (
             _saturated(rows, n_epochs) if kind == SATURATED else _worst_at(kind, rows, parameter)
         )
@@ -78,7 +74,6 @@ def _worst_at(kind: str, rows: pd.DataFrame, parameter: str) -> str:
 def _saturated(rows: pd.DataFrame, n_epochs: int) -> str:
     """Every layer with the most epochs at which it is, at any one value."""
     often = rows.groupby("layer")["share"].max() * n_epochs
-    parts = [
-        f"layer {layer} at {round(n)} of {n_epochs} recorded epochs" for layer, n in often.items()
-    ]
-    return f"saturated: {', '.join(parts)}; the number of samples decides there"
+    parts = [f"layer {layer} at {round(n)}" for layer, n in often.items()]
+    where = f"{', '.join(parts)} of {n_epochs} recorded epochs"
+    return f"saturated: {where}; the number of samples decides there"
