@@ -376,7 +376,7 @@ def test_run_says_what_to_doubt(tmp_path, capsys):
     words = ["run", "quick-tanh", *SETTINGS, "--out", tmp_path / "out"]
     said = remarks_of(capsys, *words, "--n-bins", "9999", "--limits", "-0.9", "0.9")
     assert said[0].endswith("the limits may cause a fall of I(X;T)")
-    assert said[1].startswith("saturated: layer 1 at 4 of 4 recorded epochs")
+    assert said[1].startswith("saturated: layer 1 at 4, layer 2 at 4, ")
     assert said[-1] == "2 replicates: too few for a verdict on compression, 5 are needed"
 
 
