@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 
@@ -16,6 +17,7 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+import protection
 from tests.browser.conftest import free_port
 from tests.core.test_architecture import ROOT
 
@@ -137,22 +139,47 @@ def test_it_answers_to_the_names_of_this_machine_alone(tmp_path):
 
 TOO_OPEN = {
     "server.address": "0.0.0.0",
-    "server.allowedHosts": "evil.example",
-    "server.enableCORS": "false",
-    "server.corsAllowedOrigins": "http://evil.example",
-    "server.enableXsrfProtection": "false",
-    "server.maxUploadSize": "201",
-    "client.allowedOrigins": "https://evil.example",
-    "browser.gatherUsageStats": "true",
+    "server.allowedHosts": ["localhost", "evil.example"],
+    "server.enableCORS": False,
+    "server.corsAllowedOrigins": ["http://evil.example"],
+    "server.enableXsrfProtection": False,
+    "server.maxUploadSize": 51,
+    "server.baseUrlPath": "below",
+    "client.allowedOrigins": ["https://evil.example"],
+    "browser.gatherUsageStats": True,
 }
 
 
+@pytest.fixture
+def settings(monkeypatch):
+    """The settings of the program, which a test may change."""
+    content = tomllib.loads((MAIN.parent / ".streamlit" / "config.toml").read_text())
+    found = {f"{part}.{name}": v for part, names in content.items() for name, v in names.items()}
+    found["server.baseUrlPath"] = ""
+    monkeypatch.setattr(config, "get_option", found.__getitem__)
+    return found
+
+
+def test_the_settings_of_the_program_are_safe(settings):
+    assert protection.refusal() is None
+
+
 @pytest.mark.parametrize("key", TOO_OPEN)
-def test_a_flag_that_opens_it_is_refused_in_one_line(tmp_path, key):
-    with started(tmp_path, f"--{key}", TOO_OPEN[key]) as (process, port):
+def test_a_setting_that_opens_it_is_named(key, settings):
+    settings[key] = TOO_OPEN[key]
+    assert protection.refusal().startswith(f"The app did not start: {key}: {TOO_OPEN[key]!r} is")
+
+
+def test_an_empty_list_of_hosts_allows_every_name(settings):
+    settings["server.allowedHosts"] = []
+    assert "server.allowedHosts" in protection.refusal()
+
+
+def test_a_flag_that_opens_it_is_refused_in_one_line(tmp_path):
+    with started(tmp_path, "--server.address", "0.0.0.0") as (process, port):
         _, said = process.communicate(timeout=60)
         assert process.returncode == 1
-        assert_refused(said, key)
+        assert_refused(said, "server.address")
         with pytest.raises(OSError):
             get(port, "/")
 

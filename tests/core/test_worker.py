@@ -443,7 +443,7 @@ def test_a_worker_killed_at_any_moment_leaves_a_cache_that_goes_on(tmp_path):
     request = {"job": "curves", "run": str(tmp_path / "run.npz"), "values": values}
     request["estimator"] = to_dict(Binning())
     done, rng = 0, random.Random(1)
-    for _ in range(4):
+    for _ in range(2):
         with working(tmp_path, request) as worker:
             worker.wait_for_progress(done + 1)
             time.sleep(rng.uniform(0, 0.05))
