@@ -156,7 +156,10 @@ def settings(monkeypatch):
     content = tomllib.loads((MAIN.parent / ".streamlit" / "config.toml").read_text())
     found = {f"{part}.{name}": v for part, names in content.items() for name, v in names.items()}
     found["server.baseUrlPath"] = ""
-    monkeypatch.setattr(config, "get_option", found.__getitem__)
+    others = config.get_option
+    monkeypatch.setattr(
+        config, "get_option", lambda key: found[key] if key in found else others(key)
+    )
     return found
 
 
