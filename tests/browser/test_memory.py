@@ -27,6 +27,7 @@ BROWSERS, UPLOADS, SECONDS = 10, 40, 600
 LIMIT = 1_200_000_000
 """Bytes."""
 
+TITLES = ("Layers", "Sensitivity", "Verdict map", "Gradient phases", "Guide", "Information plane")
 PAGES = ("", "layers", "sensitivity", "verdicts", "trials", "gradients", "guide")
 UPLOAD = "[data-testid=stFileUploader] input[type=file]"
 
@@ -124,14 +125,16 @@ def test_memory_stays_below_its_limit(browser, tmp_path):
             page.set_default_timeout(180_000)
             page.goto(server.url)
         uploads, started, turn = 0, time.monotonic(), 0
-        while time.monotonic() - started < SECONDS or uploads < UPLOADS:
+        while (passed := time.monotonic() - started) < SECONDS or uploads < UPLOADS:
             page = pages[turn % BROWSERS]
             turn += 1
-            if turn % 3:
+            if uploads < UPLOADS * passed / SECONDS:
                 page.locator(UPLOAD).first.set_input_files(next(paths))
                 uploads += 1
-            else:
+            elif turn % 5 == 0:
                 page.goto(f"{server.url}/{PAGES[turn % len(PAGES)]}")
+            else:
+                page.get_by_role("link", name=TITLES[turn % len(TITLES)], exact=True).click()
             page.wait_for_timeout(2000)
             assert server.process.poll() is None, "the server ended"
         reached = peak(server.process)
